@@ -1,0 +1,100 @@
+
+/*
+ * The directory's small documents: organizations, users, templates, template
+ * versions and tokens.  Each is one hash: "v", its version, and "d", a JSON
+ * object.  Here are the structures that the code works with, read from and
+ * written as that JSON.
+ *
+ * The readers take the text of "d", allocate everything from the pool, and
+ * return NGX_OK, NGX_DECLINED (the text is not such a document) or NGX_ERROR
+ * (no memory).  The writers return the text, with NULL data without memory.
+ */
+
+
+#ifndef _WS_ENTITY_H_INCLUDED_
+#define _WS_ENTITY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ws_uuid.h"
+#include "ws_policy.h"
+
+
+typedef struct {
+    ws_uuid_t      id;
+    ngx_str_t      name;
+    int64_t        created_ms;
+} ws_org_t;
+
+
+typedef struct {
+    ws_uuid_t      id;
+    ngx_str_t      username;
+    ngx_str_t      email;
+    int64_t        created_ms;
+    ws_subject_t   subject;         /* id, roles and memberships */
+    unsigned       active:1;
+} ws_user_t;
+
+
+typedef struct {
+    ws_uuid_t      id;
+    ws_uuid_t      org;
+    ws_uuid_t      active_version;  /* nil until one is promoted */
+    ngx_str_t      name;
+    ngx_str_t      display_name;
+    ngx_str_t      icon;
+    int64_t        default_ttl_ms;  /* 0: none */
+    int64_t        created_ms;
+    unsigned       allow_user_cancel:1;
+    unsigned       deleted:1;
+} ws_template_t;
+
+
+typedef struct {
+    ws_uuid_t      id;
+    ws_uuid_t      template;
+    ws_uuid_t      file;            /* the API's job.file_id */
+    ngx_str_t      name;
+    ngx_str_t      parameters;      /* JSON array, see ws_param.h */
+    int64_t        created_ms;
+} ws_version_t;
+
+
+typedef struct {
+    ngx_str_t      id;              /* 10 characters */
+    ws_uuid_t      user;
+    ngx_str_t      hash;            /* lower-case hex SHA-256 of the secret */
+    int64_t        created_ms;
+    int64_t        expires_ms;      /* 0: never */
+} ws_token_record_t;
+
+
+ngx_int_t ws_org_read(ngx_pool_t *pool, ngx_str_t *d, ws_org_t *org);
+ngx_str_t ws_org_write(ngx_pool_t *pool, ws_org_t *org);
+
+ngx_int_t ws_user_read(ngx_pool_t *pool, ngx_str_t *d, ws_user_t *user);
+ngx_str_t ws_user_write(ngx_pool_t *pool, ws_user_t *user);
+
+ngx_int_t ws_template_read(ngx_pool_t *pool, ngx_str_t *d,
+    ws_template_t *template);
+ngx_str_t ws_template_write(ngx_pool_t *pool, ws_template_t *template);
+
+ngx_int_t ws_version_read(ngx_pool_t *pool, ngx_str_t *d,
+    ws_version_t *version);
+ngx_str_t ws_version_write(ngx_pool_t *pool, ws_version_t *version);
+
+ngx_int_t ws_token_record_read(ngx_pool_t *pool, ngx_str_t *d,
+    ws_token_record_t *token);
+ngx_str_t ws_token_record_write(ngx_pool_t *pool, ws_token_record_t *token);
+
+/*
+ * What of a template shows inside a workspace's JSON, ready to be spliced in:
+ * "template_name":...,"template_display_name":..., without braces or commas
+ * around it.
+ */
+ngx_str_t ws_template_fragment(ngx_pool_t *pool, ws_template_t *template);
+
+
+#endif /* _WS_ENTITY_H_INCLUDED_ */

@@ -1,0 +1,137 @@
+
+/*
+ * Key names are built in one place so that no two parts of the module can
+ * disagree about where something lies.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <stdio.h>
+#include "ws_key.h"
+
+
+static ngx_str_t ws_key_tagged(ngx_pool_t *pool, ws_keyspace_t *ks,
+    const char *tag, const char *kind, ngx_str_t *a, ngx_str_t *b);
+
+
+ngx_str_t
+ws_key(ngx_pool_t *pool, ws_keyspace_t *ks, ngx_uint_t shard,
+    const char *kind, ngx_str_t *a, ngx_str_t *b)
+{
+    char  tag[16];
+
+    snprintf(tag, sizeof(tag), "%u", (unsigned) shard);
+
+    return ws_key_tagged(pool, ks, tag, kind, a, b);
+}
+
+
+ngx_str_t
+ws_key_dir(ngx_pool_t *pool, ws_keyspace_t *ks, const char *kind,
+    ngx_str_t *a)
+{
+    return ws_key_tagged(pool, ks, "dir", kind, a, NULL);
+}
+
+
+ngx_str_t
+ws_key_workspace(ngx_pool_t *pool, ws_keyspace_t *ks, const ws_uuid_t *id)
+{
+    u_char     text[WS_UUID_LEN];
+    ngx_str_t  a;
+
+    a.len = ws_uuid_format(text, id) - text;
+    a.data = text;
+
+    return ws_key(pool, ks, ws_uuid_shard(id, ks->shards), "w", &a, NULL);
+}
+
+
+static ngx_str_t
+ws_key_tagged(ngx_pool_t *pool, ws_keyspace_t *ks, const char *tag,
+    const char *kind, ngx_str_t *a, ngx_str_t *b)
+{
+    size_t     tlen, klen;
+    u_char    *p;
+    ngx_str_t  key;
+
+    tlen = ngx_strlen(tag);
+    klen = ngx_strlen(kind);
+
+    key.len = ks->prefix.len + 1 + tlen + 2 + klen
+              + (a ? 1 + a->len : 0) + (b ? 1 + b->len : 0);
+    key.data = ngx_pnalloc(pool, key.len);
+    if (key.data == NULL) {
+        key.len = 0;
+        return key;
+    }
+
+    p = ngx_cpymem(key.data, ks->prefix.data, ks->prefix.len);
+    *p++ = '{';
+    p = ngx_cpymem(p, tag, tlen);
+    *p++ = '}';
+    *p++ = ':';
+    p = ngx_cpymem(p, kind, klen);
+
+    if (a) {
+        *p++ = ':';
+        p = ngx_cpymem(p, a->data, a->len);
+    }
+
+    if (b) {
+        *p++ = ':';
+        ngx_memcpy(p, b->data, b->len);
+    }
+
+    return key;
+}
+
+
+ngx_str_t
+ws_uuid_str(ngx_pool_t *pool, const ws_uuid_t *id)
+{
+    ngx_str_t  s;
+
+    s.len = 0;
+    s.data = ngx_pnalloc(pool, WS_UUID_LEN);
+
+    if (s.data) {
+        s.len = ws_uuid_format(s.data, id) - s.data;
+    }
+
+    return s;
+}
+
+
+ngx_str_t
+ws_lower_str(ngx_pool_t *pool, ngx_str_t *name)
+{
+    ngx_str_t  s;
+
+    s.len = 0;
+    s.data = ngx_pnalloc(pool, name->len + 1);
+
+    if (s.data) {
+        s.len = name->len;
+        ngx_strlow(s.data, name->data, name->len);
+    }
+
+    return s;
+}
+
+
+ngx_str_t
+ws_int_str(ngx_pool_t *pool, int64_t n)
+{
+    ngx_str_t  s;
+
+    s.len = 0;
+    s.data = ngx_pnalloc(pool, 24);
+
+    if (s.data) {
+        s.len = snprintf((char *) s.data, 24, "%lld", (long long) n);
+    }
+
+    return s;
+}

@@ -1,0 +1,233 @@
+
+/*
+ * The only script that writes.  It knows nothing of workspaces: what has to
+ * hold and what is to be written is decided in C and handed to it.
+ *
+ * KEYS: one for each guard, then one for each command.
+ * ARGV: the number of guards; for each guard an operator ("=" or "!"), a
+ * hash field and the value wanted; for each command the number of words that
+ * follow without the key, the command's name, and its other arguments.
+ *
+ * It answers 0, or the number of the first guard that failed, from 1.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <stdarg.h>
+#include "ws_key.h"
+#include "ws_txn.h"
+
+
+static void ws_txn_push(ws_txn_t *txn, ngx_array_t *a, ngx_str_t s);
+static void ws_txn_push_cstr(ws_txn_t *txn, ngx_array_t *a, const char *s);
+static ngx_str_t *ws_txn_append(ngx_str_t *p, ngx_array_t *a);
+
+
+ngx_str_t  ws_txn_script = ngx_string(
+    "local g, a = tonumber(ARGV[1]), 2\n"
+    "for k = 1, g do\n"
+    "  local have = redis.call('HGET', KEYS[k], ARGV[a + 1])\n"
+    "  if ARGV[a] == '=' then\n"
+    "    if have ~= ARGV[a + 2] then return k end\n"
+    "  elseif have then\n"
+    "    return k\n"
+    "  end\n"
+    "  a = a + 3\n"
+    "end\n"
+    "for k = g + 1, #KEYS do\n"
+    "  local n = tonumber(ARGV[a])\n"
+    "  redis.call(ARGV[a + 1], KEYS[k], unpack(ARGV, a + 2, a + n))\n"
+    "  a = a + n + 1\n"
+    "end\n"
+    "return 0\n");
+
+
+ngx_int_t
+ws_txn_init(ws_txn_t *txn, ngx_pool_t *pool)
+{
+    txn->pool = pool;
+    txn->failed = 0;
+
+    if (ngx_array_init(&txn->guard_keys, pool, 4, sizeof(ngx_str_t)) != NGX_OK
+        || ngx_array_init(&txn->guard_args, pool, 8, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_array_init(&txn->keys, pool, 16, sizeof(ngx_str_t)) != NGX_OK
+        || ngx_array_init(&txn->args, pool, 64, sizeof(ngx_str_t)) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ws_txn_require(ws_txn_t *txn, ngx_str_t key, const char *field,
+    ngx_str_t value)
+{
+    ngx_str_t  name;
+
+    name.data = (u_char *) field;
+    name.len = ngx_strlen(field);
+
+    ws_txn_require_field(txn, key, name, value);
+}
+
+
+void
+ws_txn_require_field(ws_txn_t *txn, ngx_str_t key, ngx_str_t field,
+    ngx_str_t value)
+{
+    ws_txn_push(txn, &txn->guard_keys, key);
+    ws_txn_push_cstr(txn, &txn->guard_args, "=");
+    ws_txn_push(txn, &txn->guard_args, field);
+    ws_txn_push(txn, &txn->guard_args, value);
+}
+
+
+void
+ws_txn_require_absent(ws_txn_t *txn, ngx_str_t key, ngx_str_t field)
+{
+    ws_txn_push(txn, &txn->guard_keys, key);
+    ws_txn_push_cstr(txn, &txn->guard_args, "!");
+    ws_txn_push(txn, &txn->guard_args, field);
+    ws_txn_push_cstr(txn, &txn->guard_args, "");
+}
+
+
+void
+ws_txn_command(ws_txn_t *txn, const char *name, ngx_str_t key, ngx_uint_t n,
+    ...)
+{
+    va_list      ap;
+    ngx_uint_t   i;
+
+    ws_txn_push(txn, &txn->keys, key);
+    ws_txn_push(txn, &txn->args, ws_int_str(txn->pool, n + 1));
+    ws_txn_push_cstr(txn, &txn->args, name);
+
+    va_start(ap, n);
+
+    for (i = 0; i < n; i++) {
+        ws_txn_push(txn, &txn->args, *va_arg(ap, ngx_str_t *));
+    }
+
+    va_end(ap);
+}
+
+
+void
+ws_txn_hset(ws_txn_t *txn, ngx_str_t key, const char *field, ngx_str_t value)
+{
+    ngx_str_t  name;
+
+    name.data = (u_char *) field;
+    name.len = ngx_strlen(field);
+
+    ws_txn_command(txn, "HSET", key, 2, &name, &value);
+}
+
+
+void
+ws_txn_publish(ws_txn_t *txn, ngx_str_t channel, ngx_str_t payload)
+{
+    ws_txn_command(txn, "PUBLISH", channel, 1, &payload);
+}
+
+
+ngx_int_t
+ws_txn_argv(ws_txn_t *txn, ngx_uint_t *argc, ngx_str_t **argv)
+{
+    ngx_str_t   *p, *first;
+    ngx_uint_t   n;
+
+    if (txn->failed) {
+        return NGX_ERROR;
+    }
+
+    n = 2 + txn->guard_keys.nelts + txn->keys.nelts
+        + txn->guard_args.nelts + txn->args.nelts;
+
+    first = ngx_palloc(txn->pool, n * sizeof(ngx_str_t));
+    if (first == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = first;
+    *p++ = ws_int_str(txn->pool, txn->guard_keys.nelts + txn->keys.nelts);
+    p = ws_txn_append(p, &txn->guard_keys);
+    p = ws_txn_append(p, &txn->keys);
+    *p++ = ws_int_str(txn->pool, txn->guard_keys.nelts);
+    p = ws_txn_append(p, &txn->guard_args);
+    (void) ws_txn_append(p, &txn->args);
+
+    if (first[0].data == NULL
+        || first[1 + txn->guard_keys.nelts + txn->keys.nelts].data == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    *argc = n;
+    *argv = first;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ws_txn_result(ws_reply_t *reply, ngx_uint_t *guard)
+{
+    if (reply == NULL || reply->type != WS_REPLY_INTEGER) {
+        return NGX_ERROR;
+    }
+
+    if (reply->integer == 0) {
+        return NGX_OK;
+    }
+
+    *guard = reply->integer - 1;
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ws_txn_push(ws_txn_t *txn, ngx_array_t *a, ngx_str_t s)
+{
+    ngx_str_t  *p;
+
+    p = ngx_array_push(a);
+
+    if (p == NULL || (s.data == NULL && s.len)) {
+        txn->failed = 1;
+        return;
+    }
+
+    /* a name that found no memory came back as a null string */
+
+    if (s.data == NULL) {
+        txn->failed = 1;
+    }
+
+    *p = s;
+}
+
+
+static void
+ws_txn_push_cstr(ws_txn_t *txn, ngx_array_t *a, const char *s)
+{
+    ngx_str_t  str;
+
+    str.data = (u_char *) s;
+    str.len = ngx_strlen(s);
+
+    ws_txn_push(txn, a, str);
+}
+
+
+static ngx_str_t *
+ws_txn_append(ngx_str_t *p, ngx_array_t *a)
+{
+    return ngx_cpymem(p, a->elts, a->nelts * sizeof(ngx_str_t));
+}
