@@ -38,7 +38,7 @@ typedef struct {
     u_char      *start;
     u_char      *last;              /* what is written: start .. last */
     u_char      *end;
-    unsigned     failed:1;          /* out of memory: later writes do nothing */
+    unsigned     failed:1;          /* no memory: later writes do nothing */
 } ws_json_t;
 
 
@@ -90,9 +90,10 @@ ngx_int_t ws_json_str(ws_json_t *w, ngx_str_t *out);
  *
  * Returns NGX_OK and sets *root, which the caller releases by json_decref();
  * NGX_DECLINED when text is not JSON, not an object, not UTF-8, has a zero
- * character (also as \u0000) or a number too large for int64_t or double: *root
- * is NULL then and *detail says what is wrong, a string that lives forever
- * and holds nothing of text; NGX_ERROR when out of memory, *root is NULL.
+ * character (also as \u0000) or a number too large for int64_t or double:
+ * *root is NULL then and *detail says what is wrong, a string that lives
+ * forever and holds nothing of text; NGX_ERROR when out of memory, *root is
+ * NULL then.
  */
 ngx_int_t ws_json_parse_object(ngx_str_t *text, json_t **root,
     ngx_str_t *detail);

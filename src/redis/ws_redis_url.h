@@ -39,9 +39,10 @@ typedef struct {
  * before the path ends them, and where there is an "@" there must be a
  * password.  A socket path is taken as it stands, up to "?".
  *
- * Returns NGX_OK; NGX_DECLINED, and *detail says what was expected: a
- * constant string, which thus never shows a password; NGX_ERROR when out of
- * memory.  Unless NGX_OK, *url is undefined.
+ * Returns NGX_OK; NGX_DECLINED, and *detail is a phrase to follow the word
+ * "expected", a constant string, which thus never shows a password (text may:
+ * it should not be printed); NGX_ERROR when out of memory.  Unless NGX_OK,
+ * *url is undefined.
  */
 ngx_int_t ws_redis_url_parse(ngx_pool_t *pool, ngx_str_t *text,
     ws_redis_url_t *url, const char **detail);

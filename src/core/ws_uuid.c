@@ -1,0 +1,122 @@
+/*
+ * UUIDs are kept as bytes in printing order, so that formatting is one walk
+ * and the shard is a matter of the first two bytes.  The walk is driven by
+ * where the dashes are: before bytes 4, 6, 8 and 10.
+ */
+
+
+#include "ws_uuid.h"
+
+#include <uuid/uuid.h>
+
+
+#define ws_uuid_dash_before(i)  ((i) == 4 || (i) == 6 || (i) == 8 || (i) == 10)
+
+
+static ngx_int_t ws_uuid_nibble(u_char c);
+
+
+ngx_int_t
+ws_uuid_parse(ngx_str_t *text, ws_uuid_t *id)
+{
+    u_char      *p;
+    ngx_int_t    high, low;
+    ngx_uint_t   i;
+
+    if (text->len != WS_UUID_LEN) {
+        return NGX_DECLINED;
+    }
+
+    p = text->data;
+
+    for (i = 0; i < sizeof(id->b); i++) {
+
+        if (ws_uuid_dash_before(i) && *p++ != '-') {
+            return NGX_DECLINED;
+        }
+
+        high = ws_uuid_nibble(*p++);
+        low = ws_uuid_nibble(*p++);
+
+        if (high < 0 || low < 0) {
+            return NGX_DECLINED;
+        }
+
+        id->b[i] = (u_char) (high << 4 | low);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ws_uuid_nibble(u_char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+
+    return -1;
+}
+
+
+u_char *
+ws_uuid_format(u_char *p, const ws_uuid_t *id)
+{
+    ngx_uint_t     i;
+
+    static u_char  hex[] = "0123456789abcdef";
+
+    for (i = 0; i < sizeof(id->b); i++) {
+
+        if (ws_uuid_dash_before(i)) {
+            *p++ = '-';
+        }
+
+        *p++ = hex[id->b[i] >> 4];
+        *p++ = hex[id->b[i] & 0xf];
+    }
+
+    return p;
+}
+
+
+void
+ws_uuid_generate(ws_uuid_t *id)
+{
+    uuid_generate_random(id->b);
+}
+
+
+void
+ws_uuid_generate_near(ws_uuid_t *id, const ws_uuid_t *owner)
+{
+    u_char  first, second;
+
+    /* id may be owner */
+
+    first = owner->b[0];
+    second = owner->b[1] & 0xc0;
+
+    ws_uuid_generate(id);
+
+    id->b[0] = first;
+    id->b[1] = second | (id->b[1] & 0x3f);
+}
+
+
+ngx_uint_t
+ws_uuid_shard(const ws_uuid_t *id, ngx_uint_t shards)
+{
+    ngx_uint_t  bits;
+
+    bits = (ngx_uint_t) id->b[0] << 2 | id->b[1] >> 6;
+
+    return bits & (shards - 1);
+}
