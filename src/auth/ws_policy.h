@@ -10,7 +10,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ws_uuid.h>
+#include "ws_uuid.h"
 
 
 typedef struct {

@@ -10,7 +10,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ws_tz.h>
+#include "ws_tz.h"
 
 
 #define WS_SCHEDULE_MAX_LEN  256

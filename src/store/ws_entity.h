@@ -1,9 +1,23 @@
 
 /*
  * The directory's small documents: organizations, users, templates, template
- * versions and tokens.  Each is one hash: "v", its version, and "d", a JSON
- * object.  Here are the structures that the code works with, read from and
- * written as that JSON.
+ * versions and tokens.  Each is one hash: "v", its version, from 1, and "d",
+ * a JSON object:
+ *
+ *     org       id name created_at
+ *     user      id username email status created_at
+ *               roles          [owner template-admin user-admin auditor]
+ *               organizations  [{id, roles: [organization-admin]}]
+ *     template  id organization_id name display_name icon default_ttl_ms
+ *               allow_user_cancel_workspace_jobs deleted created_at
+ *               active_version_id     null until a version is promoted
+ *     version   id template_id file_id name created_at
+ *               parameters     array, see ws_param.h
+ *     token     id user_id hash created_at
+ *               expires_at     null: never
+ *
+ * All fields are always there; times are RFC 3339; status is "active" or
+ * "suspended".
  *
  * The readers take the text of "d", allocate everything from the pool, and
  * return NGX_OK, NGX_DECLINED (the text is not such a document) or NGX_ERROR
@@ -88,6 +102,21 @@ ngx_str_t ws_version_write(ngx_pool_t *pool, ws_version_t *version);
 ngx_int_t ws_token_record_read(ngx_pool_t *pool, ngx_str_t *d,
     ws_token_record_t *token);
 ngx_str_t ws_token_record_write(ngx_pool_t *pool, ws_token_record_t *token);
+
+/*
+ * Gives a user a role of the whole site: owner, template-admin, user-admin,
+ * auditor; member, which every user is, changes nothing.
+ * NGX_OK, or NGX_DECLINED: there is no such role.
+ */
+ngx_int_t ws_user_add_role(ws_user_t *user, ngx_str_t *role);
+
+/*
+ * Makes a user a member of an organization, and its administrator when
+ * "admin" is set; one who is already stays it.
+ * NGX_OK, or NGX_ERROR without memory.
+ */
+ngx_int_t ws_user_add_org(ngx_pool_t *pool, ws_user_t *user,
+    const ws_uuid_t *org, ngx_uint_t admin);
 
 /*
  * What of a template shows inside a workspace's JSON, ready to be spliced in:

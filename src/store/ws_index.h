@@ -23,7 +23,7 @@
 
 
 typedef struct {
-    ngx_str_t    kind;              /* "live:owner", ... */
+    const char  *kind;              /* "live:owner", ... */
     ngx_str_t    a;                 /* empty: none */
     ngx_str_t    b;
     ngx_str_t    member;            /* "<lower-case name> <id>" */

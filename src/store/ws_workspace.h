@@ -47,7 +47,12 @@ typedef struct {
     json_t          *doc;           /* public; freed with the pool */
     json_t          *priv;          /* private; freed with the pool */
     ngx_array_t     *indexed;       /* ws_index_entry_t, as stored */
-    ngx_array_t     *builds;        /* build changes of this commit, if any */
+    ngx_str_t        name;          /* lower case, as stored */
+    ngx_str_t        queued;        /* id of its pending job, as stored */
+    ngx_str_t        archived;      /* id of the build that this commit ... */
+    ngx_str_t        archived_d;    /* ... archives, and its JSON */
+    ngx_str_t        archived_p;
+    unsigned         new_build:1;   /* this commit makes a build */
 } ws_workspace_t;
 
 
@@ -118,10 +123,25 @@ ngx_int_t ws_workspace_set_ttl(ws_workspace_t *w, int64_t ttl_ms,
     int64_t now_ms);                                 /* 0: none */
 ngx_int_t ws_workspace_set_used(ws_workspace_t *w, int64_t now_ms);
 
-/* its latest build, and the times and strings of the document */
+ngx_int_t ws_workspace_touch(ws_workspace_t *w, int64_t now_ms);
+
+/* its latest build; NULL before the first */
 json_t *ws_workspace_build(ws_workspace_t *w);
-ngx_str_t ws_workspace_name(ws_workspace_t *w);
+
+/* whether the document, as it is now, is that of a deleted workspace */
 ngx_uint_t ws_workspace_deleted(ws_workspace_t *w);
+
+/* its name in lower case, in the pool; NGX_OK or NGX_ERROR */
+ngx_int_t ws_workspace_lower_name(ws_workspace_t *w, ngx_str_t *name);
+
+/* the id of its job while that waits in the queue, else empty; borrowed */
+ngx_str_t ws_workspace_queued(ws_workspace_t *w);
+
+/*
+ * The index entries of the document as it is now, in the pool; NULL without
+ * memory or when the document lacks something.
+ */
+ngx_array_t *ws_workspace_index(ws_workspace_t *w);
 
 /*
  * Puts the whole commit into the transaction: the guard on the version, the

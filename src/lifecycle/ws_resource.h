@@ -1,0 +1,42 @@
+
+/*
+ * What a build left behind: resources, their agents, their apps.
+ */
+
+
+#ifndef _WS_RESOURCE_H_INCLUDED_
+#define _WS_RESOURCE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <jansson.h>
+#include "ws_uuid.h"
+
+
+#define WS_RESOURCES_MAX  64        /* of a build */
+#define WS_AGENTS_MAX     32        /* of a resource */
+#define WS_APPS_MAX       64        /* of an agent */
+
+
+typedef struct {
+    ws_uuid_t     owner;            /* ids are made in this one's shard */
+    ws_uuid_t     job;
+    const char   *transition;
+    int64_t       now_ms;
+    int64_t       daily_cost;       /* out: the sum over the resources */
+    const char   *detail;           /* out, when declined: what is wrong */
+} ws_resource_ctx_t;
+
+
+/*
+ * Makes the array of the API out of what was reported: a new reference with
+ * every required field, ids and times filled in where missing, unknown fields
+ * left out.  "given" is borrowed; NULL gives an empty array.
+ * NGX_OK, NGX_DECLINED (ctx->detail), NGX_ERROR.
+ */
+ngx_int_t ws_resource_complete(ws_resource_ctx_t *ctx, json_t *given,
+    json_t **out);
+
+
+#endif /* _WS_RESOURCE_H_INCLUDED_ */
