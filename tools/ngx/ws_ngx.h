@@ -7,11 +7,8 @@
  *     ngx_create_pool ngx_destroy_pool ngx_reset_pool ngx_palloc ngx_pnalloc
  *     ngx_pcalloc ngx_pfree ngx_pool_cleanup_add ngx_alloc ngx_calloc
  *     ngx_array_create ngx_array_destroy ngx_array_push ngx_array_push_n
- *     ngx_strlow ngx_cpystrn ngx_strcasecmp ngx_strncasecmp ngx_memn2cmp
- *     ngx_atoi ngx_hextoi ngx_sort
- *     ngx_rbtree_insert ngx_rbtree_delete ngx_rbtree_next
- *     ngx_rbtree_insert_value ngx_str_rbtree_insert_value
- *     ngx_str_rbtree_lookup
+ *     ngx_pstrdup ngx_strlow ngx_cpystrn ngx_strcasecmp ngx_strncasecmp
+ *     ngx_memn2cmp ngx_atoi ngx_hextoi ngx_sort
  *
  * The log arguments may be NULL and are not used.  Every allocation from a
  * pool is a malloc() of its own, so that sanitizers and valgrind see a byte
