@@ -98,6 +98,7 @@ ws_param_resolve(ngx_pool_t *pool, json_t *declared, json_t *given,
  * Is "given" an array of names and values, each name declared and there
  * once?
  */
+
 static ngx_int_t
 ws_param_given_check(ngx_pool_t *pool, json_t *declared, json_t *given,
     ngx_str_t *name, ngx_str_t *detail)
@@ -161,6 +162,7 @@ ws_param_given_check(ngx_pool_t *pool, json_t *declared, json_t *given,
  * Decides one parameter's value; "given" and "previous" are its entries, or
  * NULL.  *value is borrowed, NULL when the parameter has no value.
  */
+
 static ngx_int_t
 ws_param_one(ngx_pool_t *pool, json_t *param, json_t *given,
     json_t *previous, json_t **value, ngx_str_t *detail)
@@ -424,6 +426,7 @@ ws_param_is_option(json_t *options, ngx_str_t *value)
 
 
 /* the first object of an array whose "name" is this one; NULL array: none */
+
 static json_t *
 ws_param_find(json_t *array, const char *name)
 {

@@ -44,7 +44,7 @@
  */
 
 #define WS_PARAM_REGEX_MAX      256     /* bytes of a pattern */
-#define WS_PARAM_REGEX_SIZE     512     /* its atoms, repetitions written out */
+#define WS_PARAM_REGEX_SIZE     512     /* atoms, repetitions written out */
 #define WS_PARAM_MATCHED_MAX    1024    /* bytes of a value that is matched */
 
 
@@ -80,6 +80,14 @@ ngx_int_t ws_param_value(ngx_pool_t *pool, json_t *param, ngx_str_t *value,
  */
 ngx_int_t ws_param_resolve(ngx_pool_t *pool, json_t *declared, json_t *given,
     json_t *previous, json_t **values, ngx_str_t *name, ngx_str_t *detail);
+
+/*
+ * Checks the "regex" of a declaration, if it has one, against its type and
+ * the bounds above.
+ * NGX_OK, or NGX_DECLINED with a detail in the pool, or NGX_ERROR (memory).
+ */
+ngx_int_t ws_param_check_regex(ngx_pool_t *pool, json_t *param,
+    const char *type, ngx_str_t *detail);
 
 /*
  * The text of a detail, printf-like, cut at 255 bytes; allocated from the

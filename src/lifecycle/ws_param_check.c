@@ -2,18 +2,14 @@
 /*
  * What a template version may declare.  A declaration is checked once, when
  * the version is made, so that nothing in it can fail, or take long, when
- * a build is: types, limits, defaults and options that fit them, and patterns
- * that cost a bounded amount of time and memory.
+ * a build is: types, limits, defaults and options that fit them.  Patterns
+ * are looked at in ws_param_regex.c.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <regex.h>
 #include "ws_param.h"
-
-
-#define WS_PARAM_DEPTH_MAX  16      /* parentheses within each other */
 
 
 static ngx_int_t ws_param_check_one(ngx_pool_t *pool, json_t *param,
@@ -32,11 +28,6 @@ static ngx_int_t ws_param_check_options(ngx_pool_t *pool, json_t *param,
     const char *type, ngx_str_t *detail);
 static ngx_int_t ws_param_check_option(ngx_pool_t *pool, json_t *probe,
     json_t *options, size_t n, ngx_str_t *detail);
-static ngx_int_t ws_param_check_regex(ngx_pool_t *pool, json_t *regex,
-    const char *type, ngx_str_t *detail);
-static const char *ws_param_regex_bounds(const char *regex);
-static const char *ws_param_regex_bracket(const char *p);
-static const char *ws_param_regex_times(const char *p, ngx_uint_t *times);
 static ngx_int_t ws_param_stringify(json_t *object, const char *key);
 
 
@@ -138,8 +129,7 @@ ws_param_check_one(ngx_pool_t *pool, json_t *param, ngx_str_t *detail)
         return rc;
     }
 
-    rc = ws_param_check_regex(pool, json_object_get(param, "regex"), type,
-                              detail);
+    rc = ws_param_check_regex(pool, param, type, detail);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -154,6 +144,7 @@ ws_param_check_one(ngx_pool_t *pool, json_t *param, ngx_str_t *detail)
 
 
 /* a misspelt field would otherwise just not be there */
+
 static ngx_int_t
 ws_param_check_fields(ngx_pool_t *pool, json_t *object, const char **fields,
     ngx_str_t *detail)
@@ -438,205 +429,8 @@ ws_param_check_option(ngx_pool_t *pool, json_t *probe, json_t *options,
 }
 
 
-static ngx_int_t
-ws_param_check_regex(ngx_pool_t *pool, json_t *regex, const char *type,
-    ngx_str_t *detail)
-{
-    int          rc;
-    char         text[128];
-    regex_t      re;
-    const char  *what;
-
-    if (regex == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_strcmp(type, "string") != 0) {
-        return ws_param_decline(pool, detail, "\"regex\" is for the type "
-                                "string");
-    }
-
-    if (!json_is_string(regex)
-        || json_string_length(regex) > WS_PARAM_REGEX_MAX)
-    {
-        return ws_param_decline(pool, detail, "\"regex\" is a string of at "
-                                "most %d bytes", WS_PARAM_REGEX_MAX);
-    }
-
-    what = ws_param_regex_bounds(json_string_value(regex));
-    if (what) {
-        return ws_param_decline(pool, detail, "\"regex\": %s", what);
-    }
-
-    rc = regcomp(&re, json_string_value(regex), REG_EXTENDED|REG_NOSUB);
-
-    if (rc != 0) {
-        (void) regerror(rc, &re, text, sizeof(text));
-        return ws_param_decline(pool, detail, "\"regex\": %s", text);
-    }
-
-    regfree(&re);
-
-    return NGX_OK;
-}
-
-
-/*
- * Walks a pattern before the library sees it, which takes memory for each
- * repetition written out, and those multiply: ((a{9}){9}){9} has 729 atoms.
- * NULL, or what is wrong with it.
- */
-static const char *
-ws_param_regex_bounds(const char *regex)
-{
-    const char  *p;
-    ngx_uint_t   depth, last, times, size[WS_PARAM_DEPTH_MAX + 1];
-
-    depth = 0;
-    last = 0;
-    size[0] = 0;
-
-    for (p = regex; *p; p++) {
-        times = 1;
-
-        switch (*p) {
-
-        case '(':
-            if (depth == WS_PARAM_DEPTH_MAX) {
-                return "parentheses too deep";
-            }
-
-            size[++depth] = 0;
-            last = 0;
-            continue;
-
-        case ')':
-            if (depth) {
-                last = size[depth--] + 1;
-                size[depth] += last;
-            }
-
-            break;
-
-        case '{':
-            p = ws_param_regex_times(p, &times);
-            break;
-
-        case '+':
-            times = 2;      /* x+ is xx* to the library */
-            break;
-
-        case '*':
-        case '?':
-            break;
-
-        case '\\':
-            if (p[1] >= '1' && p[1] <= '9') {
-                return "back-references are not supported";
-            }
-
-            if (p[1]) {
-                p++;
-            }
-
-            last = 1;
-            size[depth]++;
-            break;
-
-        case '[':
-            p = ws_param_regex_bracket(p);
-            last = 1;
-            size[depth]++;
-            break;
-
-        default:
-            last = 1;
-            size[depth]++;
-        }
-
-        size[depth] += last * (times - 1);
-        last *= times;
-
-        if (size[depth] > WS_PARAM_REGEX_SIZE) {
-            return "too many repetitions";
-        }
-    }
-
-    return NULL;
-}
-
-
-/* from the "[" of a bracket expression to its "]", or to the last character */
-static const char *
-ws_param_regex_bracket(const char *p)
-{
-    char  class;
-
-    p++;
-
-    if (*p == '^') {
-        p++;
-    }
-
-    if (*p == ']') {
-        p++;
-    }
-
-    while (*p && *p != ']') {
-
-        if (*p == '[' && (p[1] == ':' || p[1] == '.' || p[1] == '=')) {
-            class = p[1];
-
-            for (p += 2; *p && !(*p == class && p[1] == ']'); p++) {
-                /* void */
-            }
-
-            if (*p) {
-                p++;
-            }
-        }
-
-        if (*p) {
-            p++;
-        }
-    }
-
-    return *p ? p : p - 1;
-}
-
-
-/* from the "{" of {m}, {m,}, {,n}, {m,n} to its end, or to the last digit */
-static const char *
-ws_param_regex_times(const char *p, ngx_uint_t *times)
-{
-    ngx_uint_t  n;
-
-    n = 0;
-    *times = 1;
-
-    while (p[1]) {
-
-        if (p[1] >= '0' && p[1] <= '9') {
-            n = ngx_min(n * 10 + (p[1] - '0'), 100000);
-
-        } else if (p[1] == ',') {
-            *times = ngx_max(*times, n + 1);
-            n = 0;
-
-        } else {
-            break;
-        }
-
-        p++;
-    }
-
-    *times = ngx_max(*times, n);
-
-    return p[1] == '}' ? p + 1 : p;
-}
-
-
 /* the string for object[key], whichever of JSON's types it has */
+
 static ngx_int_t
 ws_param_stringify(json_t *object, const char *key)
 {
