@@ -46,7 +46,7 @@ static ngx_int_t ws_resource_declined(ws_resource_ctx_t *ctx,
     const char *detail);
 
 
-static const char *const  ws_agent_statuses[] = {
+static const char *const  ws_agent_status_values[] = {
     "connecting", "connected", "disconnected", "timeout", NULL
 };
 
@@ -87,7 +87,7 @@ static const ws_field_t  ws_agent_table[] = {
     { "startup_script",                 JSON_STRING,  NULL, NULL, 0 },
     { "startup_script_timeout_seconds", JSON_INTEGER, "0", NULL, 0 },
     { "status",                         JSON_STRING,  "\"connecting\"",
-      ws_agent_statuses, 0 },
+      ws_agent_status_values, 0 },
     { "troubleshooting_url",            JSON_STRING,  "\"\"", NULL, 0 },
     { "version",                        JSON_STRING,  "\"\"", NULL, 0 },
     { NULL, JSON_NULL, NULL, NULL, 0 }

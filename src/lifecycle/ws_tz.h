@@ -11,7 +11,8 @@
 #include <ngx_core.h>
 
 
-#define WS_TZ_DIR  "/usr/share/zoneinfo"
+#define WS_TZ_DIR       "/usr/share/zoneinfo"
+#define WS_TZ_MAX_FILE  65536
 
 
 typedef struct ws_tz_s     ws_tz_t;

@@ -1,0 +1,131 @@
+
+/*
+ * A request to the API on its way from the route to the answer.
+ *
+ * A handler is written as if nothing had to be waited for, and returns
+ * NGX_AGAIN wherever something is not there yet; it is called again from its
+ * beginning when that has come.  So every step must be one that can be
+ * repeated: it answers at once when it has been done before.
+ *
+ * Steps and handlers return
+ *     NGX_OK     go on
+ *     NGX_AGAIN  waiting: return it
+ *     NGX_DONE   the answer has been sent (an error's too): return it
+ *     NGX_ERROR  no memory or a broken document: return it, 500 follows
+ */
+
+
+#ifndef _WS_REQUEST_H_INCLUDED_
+#define _WS_REQUEST_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ws_route.h"
+#include "ws_store.h"
+#include "ws_dir.h"
+#include "ws_watch.h"
+#include "ws_tz.h"
+#include "ws_workspace.h"
+
+
+#define WS_DIALECT_PUBLISHED  0
+#define WS_DIALECT_CODER      1
+
+
+/* configuration of a location, as far as requests need it */
+
+typedef struct {
+    ngx_flag_t                  enabled;
+    ngx_str_t                   prefix;
+    ngx_uint_t                  dialect;
+    ngx_http_complex_value_t   *identity;
+    ws_store_conf_t            *store;
+    ws_tz_db_t                 *tz;
+} ws_loc_conf_t;
+
+
+typedef struct ws_request_s  ws_request_t;
+
+typedef ngx_int_t (*ws_handler_pt)(ws_request_t *req);
+
+
+struct ws_request_s {
+    ngx_http_request_t         *http;
+    ws_loc_conf_t              *conf;
+    ws_store_t                 *store;
+    ws_route_t                  route;
+    ws_handler_pt               handler;    /* called again after a wait */
+
+    /* who */
+    ws_user_t                  *user;
+    ngx_str_t                   token_id;   /* empty: by workspace_identity */
+    ws_dir_ref_t                token_ref;
+    ws_dir_ref_t                user_ref;
+    ws_dir_ref_t                name_ref;   /* username to id: identity */
+
+    /* what the path names */
+    ws_uuid_t                   id;         /* {workspace} */
+    ws_dir_ref_t                target_name_ref;
+    ws_dir_ref_t                target_ref; /* {user} */
+    ws_dir_ref_t                org_ref;
+    ws_dir_ref_t                template_ref;
+    ws_dir_ref_t                version_ref;
+
+    /* the body */
+    ngx_str_t                   body;
+    json_t                     *json;
+
+    /* reading */
+    ws_redis_cmd_t             *cmd;        /* under way */
+    ws_state_t                  state;      /* of the workspace */
+    ws_meta_t                   meta;
+    ws_workspace_t             *workspace;  /* loaded for a change */
+
+    /* writing */
+    ws_txn_t                    txn;
+    ngx_uint_t                  guard;      /* that failed */
+    ngx_uint_t                  retries;
+
+    uint64_t                    redis_usec; /* waited for Redis */
+    void                       *ctx;        /* of the endpoint's own */
+
+    unsigned                    have_state:1;
+    unsigned                    have_id:1;
+    unsigned                    borrowed:1; /* state lies in a reply */
+    unsigned                    body_read:1;
+    unsigned                    committed:1;
+    unsigned                    waiting:1;  /* main count is held */
+    unsigned                    running:1;
+    unsigned                    absent:1;
+    unsigned                    unavailable:1;
+    unsigned                    broken:1;
+    unsigned                    streaming:1;    /* another part owns it now */
+};
+
+
+/* Runs the handler again; for whoever waited on the request's behalf. */
+void ws_request_run(ws_request_t *req);
+
+/*
+ * Sends a read command to the ordinary connection; its handler gets the
+ * request as data and calls ws_request_run() at its end.
+ * NGX_AGAIN, or what ws_respond_unavailable() returns.
+ */
+ngx_int_t ws_request_read(ws_request_t *req, ngx_uint_t argc, ngx_str_t *argv,
+    ws_redis_handler_pt handler);
+
+/* One directory entry through a reference of the request: as ws_dir_get(), but
+ * NGX_DONE when Redis did not answer (503 has been sent). */
+ngx_int_t ws_request_dir(ws_request_t *req, ws_dir_ref_t *ref,
+    ngx_uint_t kind, ngx_str_t *key);
+
+/* the request's own memory */
+#define ws_request_pool(req)  ((req)->http->pool)
+
+/* the time of this turn of the event loop, milliseconds since the epoch */
+int64_t ws_now_ms(void);
+
+
+#endif /* _WS_REQUEST_H_INCLUDED_ */

@@ -1,0 +1,54 @@
+
+/*
+ * A store: one deployment's data in Redis, as one worker sees it.  It owns the
+ * worker's connections (one for ordinary commands, one for long listings, one
+ * for subscriptions) and the cache of the directory.
+ */
+
+
+#ifndef _WS_STORE_H_INCLUDED_
+#define _WS_STORE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ws_key.h"
+#include "ws_redis.h"
+#include "ws_redis_sub.h"
+
+
+typedef struct ws_dir_s    ws_dir_t;
+typedef struct ws_store_s  ws_store_t;
+
+
+/* from the configuration; lives as long as the cycle */
+
+typedef struct {
+    ngx_str_t            url;       /* as written, to find equal ones */
+    ws_redis_conf_t      redis;
+    ws_keyspace_t        ks;
+    ws_store_t          *store;     /* in a worker: the running store */
+} ws_store_conf_t;
+
+
+struct ws_store_s {
+    ws_store_conf_t     *conf;
+    ws_keyspace_t       *ks;
+    ngx_log_t           *log;
+    ws_redis_t          *redis;     /* short commands */
+    ws_redis_t          *bulk;      /* batches of long listings */
+    ws_redis_sub_t      *sub;
+    ws_dir_t            *dir;
+    ws_script_t          txn;       /* ws_txn_script */
+};
+
+
+/* Called once in each worker.  NULL without memory.  No socket is opened. */
+ws_store_t *ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf,
+    ngx_log_t *log);
+
+/* for exit_process */
+void ws_store_close(ws_store_t *store);
+
+
+#endif /* _WS_STORE_H_INCLUDED_ */

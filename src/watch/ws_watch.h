@@ -1,0 +1,53 @@
+
+/*
+ * Watching: streams of server-sent events, one topic for each watched
+ * workspace of a worker however many streams there are.
+ */
+
+
+#ifndef _WS_WATCH_H_INCLUDED_
+#define _WS_WATCH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ws_store.h"
+#include "ws_workspace.h"
+
+
+#define WS_WATCH_PING_MS  15000     /* contract: Watch */
+
+
+typedef struct ws_watch_s  ws_watch_t;      /* of one store in one worker */
+
+
+typedef struct {
+    ws_uuid_t      id;
+    ws_uuid_t      user;            /* who watches; re-checked with pings */
+    ngx_str_t      token;           /* its token's ID; empty: none was used */
+    ngx_str_t      last_event_id;   /* as the client sent it; may be empty */
+    unsigned       initial:1;       /* send the current state at once */
+} ws_watch_open_t;
+
+
+/* NULL without memory */
+ws_watch_t *ws_watch_create(ngx_pool_t *pool, ws_store_t *store);
+
+/*
+ * Turns the request into a stream: sends the header and a ping, subscribes,
+ * and from then on owns the request (its read and write event handlers); the
+ * cleanup of the request's pool ends the stream.  The caller has checked that
+ * the user may watch.  "state" is what it read just now (borrowed).
+ *
+ * Returns what a content handler returns: NGX_DONE, the request's main count
+ * being raised already, or NGX_ERROR / an HTTP status when nothing was sent.
+ */
+ngx_int_t ws_watch_open(ws_watch_t *watch, ngx_http_request_t *r,
+    ws_watch_open_t *open, ws_state_t *state);
+
+/* number of open streams, for tests and logs */
+ngx_uint_t ws_watch_streams(ws_watch_t *watch);
+
+
+#endif /* _WS_WATCH_H_INCLUDED_ */
