@@ -24,6 +24,10 @@ ws_query_arg(ngx_pool_t *pool, ngx_str_t *args, const char *name,
     ngx_int_t   rc;
     ngx_str_t   raw;
 
+    if (args->len == 0) {
+        return NGX_DECLINED;
+    }
+
     p = args->data;
     last = p + args->len;
 
@@ -62,6 +66,12 @@ ws_query_unescape(ngx_pool_t *pool, ngx_str_t *in, ngx_str_t *out)
 {
     u_char  *p, *last, *dst;
 
+    *out = *in;
+
+    if (in->len == 0) {
+        return NGX_OK;
+    }
+
     p = in->data;
     last = p + in->len;
 
@@ -70,7 +80,6 @@ ws_query_unescape(ngx_pool_t *pool, ngx_str_t *in, ngx_str_t *out)
     }
 
     if (p == last) {
-        *out = *in;
         return ws_query_text_valid(out);
     }
 

@@ -163,6 +163,10 @@ ws_route_match(const char *pattern, ngx_str_t *path, ws_route_t *route)
     ngx_str_t   *part;
     const char  *c;
 
+    if (path->len == 0) {
+        return NGX_DECLINED;
+    }
+
     p = path->data;
     last = p + path->len;
 

@@ -102,6 +102,10 @@ ws_search_parse(ngx_pool_t *pool, ngx_str_t *q, ngx_array_t *terms,
     ngx_int_t             rc;
     ws_search_element_t   e;
 
+    if (q->len == 0) {
+        return NGX_OK;
+    }
+
     last = q->data + q->len;
 
     for (p = q->data; p < last; p = e.end) {

@@ -45,7 +45,9 @@ typedef struct {
 } ws_tz_loader_t;
 
 
+static ws_tz_loader_t *ws_tz_loader(ngx_pool_t *pool, ngx_pool_t *temp);
 static ngx_int_t ws_tz_load_utc(ws_tz_loader_t *ld);
+static ngx_int_t ws_tz_load_root(ws_tz_loader_t *ld, const char *dir);
 static ngx_int_t ws_tz_load_dir(ws_tz_loader_t *ld, size_t len,
     ngx_uint_t depth);
 static ngx_int_t ws_tz_load_path(ws_tz_loader_t *ld, size_t len,
@@ -71,8 +73,6 @@ static u_char  ws_tz_utc_file[] =
 ws_tz_db_t *
 ws_tz_db_load(ngx_pool_t *pool, const char *dir)
 {
-    size_t           len;
-    ngx_int_t        rc;
     ngx_pool_t      *temp;
     ws_tz_db_t      *db;
     ws_tz_loader_t  *ld;
@@ -83,29 +83,11 @@ ws_tz_db_load(ngx_pool_t *pool, const char *dir)
     }
 
     db = NULL;
-    rc = NGX_ERROR;
+    ld = ws_tz_loader(pool, temp);
 
-    ld = ngx_pcalloc(temp, sizeof(ws_tz_loader_t));
-
-    if (ld
-        && ngx_array_init(&ld->files, temp, 1024, sizeof(ws_tz_file_t))
-           == NGX_OK)
+    if (ld && ws_tz_load_utc(ld) == NGX_OK
+        && ws_tz_load_root(ld, dir) == NGX_OK)
     {
-        ld->pool = pool;
-        ld->buffer = ngx_palloc(temp, WS_TZ_MAX_FILE + 1);
-
-        len = ngx_strlen(dir);
-        rc = ws_tz_load_utc(ld);
-
-        if (rc == NGX_OK && len < WS_TZ_MAX_PATH) {
-            ngx_memcpy(ld->path, dir, len + 1);
-            ld->root = len + 1;
-
-            rc = ws_tz_load_dir(ld, len, 0);
-        }
-    }
-
-    if (rc == NGX_OK) {
         db = ws_tz_db_build(ld);
     }
 
@@ -136,7 +118,31 @@ ws_tz_find(const ws_tz_db_t *db, ngx_str_t *name)
 }
 
 
-/* UTC needs no file, and no file replaces it */
+static ws_tz_loader_t *
+ws_tz_loader(ngx_pool_t *pool, ngx_pool_t *temp)
+{
+    ws_tz_loader_t  *ld;
+
+    ld = ngx_pcalloc(temp, sizeof(ws_tz_loader_t));
+    if (ld == NULL) {
+        return NULL;
+    }
+
+    ld->pool = pool;
+    ld->buffer = ngx_palloc(temp, WS_TZ_MAX_FILE + 1);
+
+    if (ld->buffer == NULL
+        || ngx_array_init(&ld->files, temp, 1024, sizeof(ws_tz_file_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return ld;
+}
+
+
+/* UTC needs no file, and none replaces it */
 
 static ngx_int_t
 ws_tz_load_utc(ws_tz_loader_t *ld)
@@ -146,10 +152,6 @@ ws_tz_load_utc(ws_tz_loader_t *ld)
     struct stat       st;
 
     static ngx_str_t  name = ngx_string("UTC");
-
-    if (ld->buffer == NULL) {
-        return NGX_ERROR;
-    }
 
     ngx_str_set(&file, ws_tz_utc_file);
 
@@ -162,6 +164,24 @@ ws_tz_load_utc(ws_tz_loader_t *ld)
     ngx_memzero(&st, sizeof(struct stat));
 
     return ws_tz_add(ld, &name, tz, &st);
+}
+
+
+static ngx_int_t
+ws_tz_load_root(ws_tz_loader_t *ld, const char *dir)
+{
+    size_t  len;
+
+    len = ngx_strlen(dir);
+
+    if (len >= WS_TZ_MAX_PATH) {
+        return NGX_OK;
+    }
+
+    ngx_memcpy(ld->path, dir, len + 1);
+    ld->root = len + 1;
+
+    return ws_tz_load_dir(ld, len, 0);
 }
 
 
@@ -249,14 +269,6 @@ ws_tz_load_file(ws_tz_loader_t *ld, size_t len, struct stat *st)
 
     for (i = 0; i < ld->files.nelts; i++) {
 
-        /* UTC came first, without a file */
-
-        if (file[i].entry.name.len == name.len
-            && ngx_memcmp(file[i].entry.name.data, name.data, name.len) == 0)
-        {
-            return NGX_OK;
-        }
-
         if (file[i].dev == st->st_dev && file[i].ino == st->st_ino) {
             return ws_tz_add(ld, &name, file[i].entry.tz, st);
         }
@@ -341,7 +353,7 @@ ws_tz_skip(const char *name, ngx_uint_t depth)
     ngx_uint_t          i;
 
     static const char  *others[] = {
-        "posix", "right", "localtime", "posixrules", NULL
+        "posix", "right", "localtime", "posixrules", "UTC", NULL
     };
 
     if (name[0] == '.') {
