@@ -67,7 +67,7 @@ static int ws_tz_compare(const void *one, const void *two);
 static u_char  ws_tz_utc_file[] =
     "TZif" "\0" "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
     "\0\0\0\0" "\0\0\0\0" "\0\0\0\0" "\0\0\0\0" "\0\0\0\1" "\0\0\0\4"
-    "\0\0\0\0\0\0" "UTC";
+    "\0\0\0\0\0\0" "UTC\0";
 
 
 ws_tz_db_t *
