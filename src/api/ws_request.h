@@ -55,58 +55,81 @@ struct ws_request_s {
     ngx_http_request_t         *http;
     ws_loc_conf_t              *conf;
     ws_store_t                 *store;
+    ws_watch_t                 *watch;
     ws_route_t                  route;
+    ngx_int_t                   route_rc;   /* of ws_route() */
     ws_handler_pt               handler;    /* called again after a wait */
+    ngx_int_t                   rc;         /* to finalize with, when done */
 
     /* who */
+    ngx_str_t                   token;      /* as sent; empty: none */
     ws_user_t                  *user;
     ngx_str_t                   token_id;   /* empty: by workspace_identity */
+    ngx_str_t                   identity;   /* lower case; empty: no such */
     ws_dir_ref_t                token_ref;
     ws_dir_ref_t                user_ref;
     ws_dir_ref_t                name_ref;   /* username to id: identity */
 
     /* what the path names */
     ws_uuid_t                   id;         /* {workspace} */
+    ws_uuid_t                   org;        /* {organization} */
+    ws_user_t                  *target;     /* {user} */
     ws_dir_ref_t                target_name_ref;
-    ws_dir_ref_t                target_ref; /* {user} */
+    ws_dir_ref_t                target_ref;
     ws_dir_ref_t                org_ref;
     ws_dir_ref_t                template_ref;
     ws_dir_ref_t                version_ref;
 
     /* the body */
     ngx_str_t                   body;
+    size_t                      body_size;  /* allocated */
     json_t                     *json;
 
     /* reading */
     ws_redis_cmd_t             *cmd;        /* under way */
+    ws_redis_handler_pt         on_reply;
     ws_state_t                  state;      /* of the workspace */
     ws_meta_t                   meta;
     ws_workspace_t             *workspace;  /* loaded for a change */
 
     /* writing */
     ws_txn_t                    txn;
-    ngx_uint_t                  guard;      /* that failed */
+    ws_handler_pt               done;       /* answers after the commit */
     ngx_uint_t                  retries;
 
     uint64_t                    redis_usec; /* waited for Redis */
     void                       *ctx;        /* of the endpoint's own */
 
+    unsigned                    have_id:1;      /* id is known */
     unsigned                    have_state:1;
-    unsigned                    have_id:1;
-    unsigned                    borrowed:1; /* state lies in a reply */
+    unsigned                    borrowed:1;     /* state lies in a reply */
+    unsigned                    for_change:1;   /* load it for a change */
+    unsigned                    body_started:1;
     unsigned                    body_read:1;
-    unsigned                    committed:1;
-    unsigned                    waiting:1;  /* main count is held */
-    unsigned                    running:1;
+    unsigned                    name_taken:1;   /* the commit was refused */
     unsigned                    absent:1;
-    unsigned                    unavailable:1;
-    unsigned                    broken:1;
-    unsigned                    streaming:1;    /* another part owns it now */
+    unsigned                    unavailable:1;  /* Redis did not answer */
+    unsigned                    broken:1;       /* a stored document is */
+    unsigned                    running:1;
+    unsigned                    in_content:1;   /* the handler's phase */
+    unsigned                    identifying:1;  /* waiting in an earlier one */
+    unsigned                    answered:1;     /* by this module */
+    unsigned                    streaming:1;    /* see below */
 };
 
 
-/* Runs the handler again; for whoever waited on the request's behalf. */
+/*
+ * Runs the handler (again); for whoever waited on the request's behalf.  The
+ * request may be gone afterwards.
+ *
+ * A handler that has handed the request over to something with events of its
+ * own sets "streaming" and returns NGX_DONE: whoever owns it then ends it by
+ * ngx_http_finalize_request(), once.
+ */
 void ws_request_run(ws_request_t *req);
+
+/* NULL without memory; the request's pool releases all that it holds */
+ws_request_t *ws_request_create(ngx_http_request_t *r);
 
 /*
  * Sends a read command to the ordinary connection; its handler gets the
@@ -120,6 +143,31 @@ ngx_int_t ws_request_read(ws_request_t *req, ngx_uint_t argc, ngx_str_t *argv,
  * NGX_DONE when Redis did not answer (503 has been sent). */
 ngx_int_t ws_request_dir(ws_request_t *req, ws_dir_ref_t *ref,
     ngx_uint_t kind, ngx_str_t *key);
+
+/*
+ * Steps.
+ *
+ * ws_request_target: {user} of the path as req->target, or 400.
+ * ws_request_workspace: the workspace of the path, which the user must be
+ * allowed to act upon, or 404: req->state and req->meta; with req->for_change
+ * set before also req->workspace.
+ * ws_request_template: its template as req->template_ref.entry.
+ */
+ngx_int_t ws_request_target(ws_request_t *req);
+ngx_int_t ws_request_path_id(ws_request_t *req);
+ngx_int_t ws_request_workspace(ws_request_t *req, ngx_uint_t action);
+ngx_int_t ws_request_template(ws_request_t *req, const ws_uuid_t *id);
+
+/* whether a deleted workspace is asked for; NGX_OK or NGX_DONE */
+ngx_int_t ws_request_include_deleted(ws_request_t *req, ngx_uint_t *include);
+
+/*
+ * Commits req->workspace.  NGX_AGAIN: once committed req->done is called
+ * instead of the handler; when somebody else was faster the handler is called
+ * again with the workspace as it is now; when the name was taken the handler
+ * is called with name_taken set.
+ */
+ngx_int_t ws_request_commit(ws_request_t *req);
 
 /* the request's own memory */
 #define ws_request_pool(req)  ((req)->http->pool)

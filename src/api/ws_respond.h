@@ -16,6 +16,9 @@
 ngx_int_t ws_respond_json(ws_request_t *req, ngx_uint_t status,
     ngx_str_t *json);
 
+/* the workspace of req->state with its template */
+ngx_int_t ws_respond_workspace(ws_request_t *req, ngx_uint_t status);
+
 /* 204 */
 ngx_int_t ws_respond_empty(ws_request_t *req);
 
@@ -32,6 +35,12 @@ ngx_int_t ws_respond_invalid_c(ws_request_t *req, ngx_uint_t status,
 /* absent or forbidden, which must look the same: 404, the same bytes */
 ngx_int_t ws_respond_not_found(ws_request_t *req);
 
+/* deleted and not asked for: 404, or 410 in the dialect "coder" */
+ngx_int_t ws_respond_deleted(ws_request_t *req);
+
+/* 405 with Allow */
+ngx_int_t ws_respond_method(ws_request_t *req);
+
 /* Redis did not answer: 503 with Retry-After */
 ngx_int_t ws_respond_unavailable(ws_request_t *req);
 
@@ -39,6 +48,13 @@ ngx_int_t ws_respond_unavailable(ws_request_t *req);
 ngx_int_t ws_error_body(ngx_pool_t *pool, const char *message,
     const char *detail, ngx_str_t *field, ngx_str_t *field_detail,
     ngx_str_t *out);
+
+/* adds a header field; name and value are kept; NGX_OK or NGX_ERROR */
+ngx_int_t ws_respond_field(ngx_http_request_t *r, const char *name,
+    const char *value);
+
+/* for statuses that nginx itself answers with; a constant */
+const char *ws_status_message(ngx_uint_t status);
 
 /*
  * Sets status, type and the other header fields every answer has;

@@ -299,12 +299,17 @@ ws_json_parse_object(ngx_str_t *text, json_t **root, ngx_str_t *detail)
 
     *root = NULL;
 
+    ngx_memzero(&error, sizeof(json_error_t));
+
     v = json_loadb((char *) text->data, text->len, JSON_DECODE_ANY, &error);
 
     if (v == NULL) {
 
         switch (json_error_code(&error)) {
 
+        /* jansson says nothing when malloc() fails */
+
+        case json_error_unknown:
         case json_error_out_of_memory:
             return NGX_ERROR;
 

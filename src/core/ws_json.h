@@ -93,7 +93,7 @@ ngx_int_t ws_json_str(ws_json_t *w, ngx_str_t *out);
  * character (also as \u0000) or a number too large for int64_t or double:
  * *root is NULL then and *detail says what is wrong, a string that lives
  * forever and holds nothing of text; NGX_ERROR when out of memory, *root is
- * NULL then.
+ * NULL then (jansson cannot always tell this from a syntax error).
  */
 ngx_int_t ws_json_parse_object(ngx_str_t *text, json_t **root,
     ngx_str_t *detail);

@@ -30,13 +30,14 @@ static void ws_commit_guards(ws_commit_t *c);
 static void ws_commit_names(ws_commit_t *c);
 static void ws_commit_builds(ws_commit_t *c);
 static void ws_commit_queue(ws_commit_t *c);
-static ngx_int_t ws_commit_document(ws_commit_t *c);
+static ngx_int_t ws_commit_document(ws_commit_t *c, ws_state_t *state);
 static ngx_str_t ws_commit_meta(ws_commit_t *c);
 static ngx_uint_t ws_same(ngx_str_t *a, ngx_str_t *b);
 
 
 ngx_int_t
-ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn)
+ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
+    ws_state_t *state)
 {
     ws_commit_t   c;
     ngx_array_t  *index;
@@ -64,7 +65,7 @@ ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn)
     ws_commit_queue(&c);
     ws_index_diff(txn, ks, c.shard, w->indexed, index);
 
-    if (ws_commit_document(&c) != NGX_OK) {
+    if (ws_commit_document(&c, state) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -207,7 +208,7 @@ ws_commit_queue(ws_commit_t *c)
 
 
 static ngx_int_t
-ws_commit_document(ws_commit_t *c)
+ws_commit_document(ws_commit_t *c, ws_state_t *state)
 {
     size_t      n;
     ngx_str_t   v, m, d, p, payload, fv, fm, fd, fp;
@@ -250,6 +251,12 @@ ws_commit_document(ws_commit_t *c)
     payload.len += d.len;
 
     ws_txn_publish(c->txn, c->key, payload);
+
+    if (state) {
+        state->version = c->w->version + 1;
+        state->m = m;
+        state->d = d;
+    }
 
     return NGX_OK;
 }

@@ -229,5 +229,7 @@ ws_txn_push_cstr(ws_txn_t *txn, ngx_array_t *a, const char *s)
 static ngx_str_t *
 ws_txn_append(ngx_str_t *p, ngx_array_t *a)
 {
-    return ngx_cpymem(p, a->elts, a->nelts * sizeof(ngx_str_t));
+    ngx_memcpy(p, a->elts, a->nelts * sizeof(ngx_str_t));
+
+    return p + a->nelts;
 }

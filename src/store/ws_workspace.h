@@ -148,13 +148,14 @@ ngx_array_t *ws_workspace_index(ws_workspace_t *w);
  * document, the names, every index that changed, the builds and jobs, and
  * the PUBLISH.  The guards are number WS_GUARD_VERSION and, when a name is
  * taken by this commit, WS_GUARD_NAME.
- * NGX_OK or NGX_ERROR (no memory).
+ * *state, when not NULL, is what is going to be stored, in the transaction's
+ * pool.  NGX_OK or NGX_ERROR (no memory).
  */
 #define WS_GUARD_VERSION  0
 #define WS_GUARD_NAME     1
 
 ngx_int_t ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks,
-    ws_txn_t *txn);
+    ws_txn_t *txn, ws_state_t *state);
 
 
 #endif /* _WS_WORKSPACE_H_INCLUDED_ */

@@ -1,0 +1,159 @@
+
+#ifndef _WS_REDIS_CONN_H_INCLUDED_
+#define _WS_REDIS_CONN_H_INCLUDED_
+
+
+/*
+ * One connection to Redis: how it is made, set up, written, read and lost.
+ * Below ws_redis.h (commands) and ws_redis_sub.h (subscriptions), for nobody
+ * else.
+ *
+ * It knows bytes and replies, not what they mean: its owner supplies bytes
+ * when asked to (fill), gets replies (reply) and is told when the connection
+ * is gone (closed).  The owner decides whether to connect again.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+#include <ws_reply.h>
+#include <ws_redis.h>
+
+
+/* bytes of the send buffer, there while a connection is */
+#define WS_REDIS_CONN_BUFFER  65536
+
+
+typedef struct {
+
+    /* put bytes, ws_redis_conn_put(); may leave it */
+    void                      (*fill)(void *data);
+
+    /*
+     * One reply.  NGX_ERROR: it makes no sense, NGX_DECLINED: Redis refuses
+     * to serve; both, logged by the owner, end the connection.
+     */
+    ngx_int_t                 (*reply)(void *data, ws_reply_t *reply);
+
+    /*
+     * The connection is gone.  lost = 1: it had worked, connecting at once
+     * is in order; 0: it could not be made or does not last, there is a
+     * ws_redis_conn_delay() now.
+     */
+    void                      (*closed)(void *data, ngx_uint_t lost);
+
+    /* graceful quit has begun, at most once */
+    void                      (*quit)(void *data);
+} ws_redis_conn_ops_t;
+
+
+typedef enum {
+    WS_REDIS_CLOSED = 0,
+    WS_REDIS_CONNECTING,
+    WS_REDIS_SETUP,
+    WS_REDIS_OPEN
+} ws_redis_state_e;
+
+
+typedef struct {
+    ngx_connection_t           *connection;
+    ws_redis_conf_t            *conf;
+    ws_redis_conn_ops_t        *ops;
+
+    /* ident of the events must be after 3 pointers as in ngx_connection_t */
+    ngx_int_t                   ident;
+
+    void                       *data;       /* the owner */
+    char                       *kind;       /* for logs: "" or "; .." */
+
+    ws_redis_state_e            state;
+    ws_reader_t                *reader;
+    ngx_event_t                 wake;
+
+    ngx_log_t                   log;
+    ngx_uint_t                  log_level;  /* as configured */
+    time_t                      logged;     /* a failure, last time */
+
+    /* the send buffer, [pos, last) is to be sent */
+    u_char                     *out;
+    u_char                     *pos;
+    u_char                     *last;
+
+    /* bytes put and bytes sent since the connection is open */
+    uint64_t                    put;
+    uint64_t                    sent;
+
+    ngx_str_t                   setup;
+    char                       *setup_names[3];
+    ngx_uint_t                  setup_n;
+    ngx_uint_t                  setup_done;
+
+    ngx_uint_t                  address;    /* in conf->addrs */
+    ngx_uint_t                  tries;      /* left in this attempt */
+    ngx_uint_t                  failures;   /* attempts in a row */
+    ngx_msec_t                  retry;      /* not to be tried before */
+    ngx_msec_t                  opened;
+
+    unsigned                    proven:1;   /* Redis answered */
+    unsigned                    spared:1;   /* one loss without back-off */
+    unsigned                    broken:1;   /* failed, and no reply since */
+    unsigned                    quiet:1;    /* failures are not logged */
+    unsigned                    cancelable:1;   /* timers hold no worker */
+    unsigned                    quit:1;
+    unsigned                    shut:1;
+} ws_redis_conn_t;
+
+
+/*
+ * Prepares conn, zeroed by the caller; connects nothing.  pool must live as
+ * long as the worker.  NGX_OK or NGX_ERROR (out of memory).
+ */
+ngx_int_t ws_redis_conn_init(ws_redis_conn_t *conn, ngx_pool_t *pool,
+    ws_redis_conf_t *conf, ngx_log_t *log);
+
+/*
+ * Later in this turn of the event loop: connects, or asks for bytes (fill)
+ * and sends them.  During back-off it does nothing.
+ */
+void ws_redis_conn_wake(ws_redis_conn_t *conn);
+
+/*
+ * Starts to connect now, whatever the back-off says; closed may be called
+ * from inside.  Only in the state WS_REDIS_CLOSED.
+ */
+void ws_redis_conn_connect(ws_redis_conn_t *conn);
+
+/*
+ * Milliseconds of back-off left, 0 if there is none.
+ */
+ngx_msec_t ws_redis_conn_delay(ws_redis_conn_t *conn);
+
+/*
+ * Room in the send buffer, and copies into it as much of len as there is room
+ * for; returns that.  Only from fill.
+ */
+size_t ws_redis_conn_room(ws_redis_conn_t *conn);
+size_t ws_redis_conn_put(ws_redis_conn_t *conn, const u_char *data,
+    size_t len);
+
+/*
+ * Gives the connection up, the reason being logged by the caller; closed is
+ * called from inside.  blame = 1: counts as a failed attempt even if it had
+ * worked.  Not from within ops->reply, which returns NGX_ERROR instead.
+ */
+void ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame);
+
+/*
+ * Tells the owner about a graceful quit unless that was done.
+ */
+void ws_redis_conn_quit(ws_redis_conn_t *conn);
+
+/*
+ * Closes for good, without a call to the owner.
+ */
+void ws_redis_conn_shut(ws_redis_conn_t *conn);
+
+
+#endif /* _WS_REDIS_CONN_H_INCLUDED_ */

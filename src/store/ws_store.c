@@ -1,0 +1,54 @@
+
+/*
+ * What one worker needs of one deployment.  Everything here lives as long as
+ * the worker; connections open themselves when there is something to say.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ws_store.h"
+#include "ws_dir.h"
+#include "ws_txn.h"
+
+
+ws_store_t *
+ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
+{
+    ws_store_t  *store;
+
+    store = ngx_pcalloc(pool, sizeof(ws_store_t));
+    if (store == NULL) {
+        return NULL;
+    }
+
+    store->conf = conf;
+    store->ks = &conf->ks;
+    store->log = log;
+
+    ws_script_init(&store->txn, &ws_txn_script);
+
+    store->redis = ws_redis_create(pool, &conf->redis, log);
+    store->bulk = ws_redis_create(pool, &conf->redis, log);
+    store->sub = ws_redis_sub_create(pool, &conf->redis, log);
+
+    if (store->redis == NULL || store->bulk == NULL || store->sub == NULL) {
+        return NULL;
+    }
+
+    store->dir = ws_dir_create(pool, store);
+    if (store->dir == NULL) {
+        return NULL;
+    }
+
+    return store;
+}
+
+
+void
+ws_store_close(ws_store_t *store)
+{
+    ws_redis_sub_close(store->sub);
+    ws_redis_close(store->bulk);
+    ws_redis_close(store->redis);
+}
