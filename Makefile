@@ -1,0 +1,255 @@
+# make            build/ngx_http_workspace_module.so and build/wsctl
+# make test       install what is missing, build, run all tests
+# make lint       warnings as errors, cppcheck, style
+# make asan       the tests with AddressSanitizer and UBSan
+# make fuzz       every fuzzer for FUZZ_SECONDS
+# make run        a private Redis and nginx in the foreground
+# make clean
+#
+# The module is built by nginx's own scripts, out of tree, in $(BUILD)/nginx:
+# NGINX_SRC is Debian's nginx-dev or any nginx source tree, NGINX_FLAGS are
+# the flags its nginx was configured with (those that matter for binary
+# compatibility), NGINX is the nginx that runs it.
+
+SHELL = /bin/bash
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+BUILD ?= build
+NGINX ?= $(or $(shell PATH=$$PATH:/usr/sbin command -v nginx),nginx)
+NGINX_SRC ?= /usr/share/nginx/src
+NGINX_FLAGS ?= $(shell test -f $(NGINX_SRC)/conf_flags \
+                   && . $(NGINX_SRC)/conf_flags \
+                   && echo "$${NGX_CONF_FLAGS[@]}" || echo --with-compat)
+CLANG ?= clang
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
+T ?=
+
+# the sources, as nginx's build script lists them
+
+from_config = $(shell { echo ngx_addon_dir=.; \
+                  sed '/auto\/module/d' config; echo 'echo $$$(1)'; } | sh)
+
+PURE_SRCS := $(call from_config,ws_pure_srcs)
+WORKER_SRCS := $(call from_config,ws_worker_srcs)
+WS_DIRS := $(call from_config,ws_dirs)
+HEADERS := $(wildcard src/*/*.h tools/*/*.h)
+WSCTL_SRCS := $(wildcard tools/wsctl/*.c)
+STAND_IN := tools/ngx/ws_ngx.c
+UNIT_SRCS := $(wildcard t/unit/test_*.c)
+FUZZ_SRCS := $(wildcard t/fuzz/fuzz_*.c)
+
+LIBS = -lhiredis -ljansson -luuid -lcrypto
+
+# what differs between the plain and the sanitized build
+
+SAN ?=
+SAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+            -fno-omit-frame-pointer
+
+ifeq ($(SAN),)
+OPT = -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LD_OPT = -Wl,-z,relro -Wl,-z,now
+else
+OPT = -O1 -g $(SAN_FLAGS)
+LD_OPT = $(SAN_FLAGS)
+endif
+
+WARN = -Wall -Wextra -Wno-unused-parameter -Wpointer-arith \
+       -Wmissing-prototypes -Wstrict-prototypes -Werror
+
+NGINX_BUILD = $(BUILD)/nginx
+NGINX_MAKE = $(NGINX_BUILD)/objs/Makefile
+
+INCS = $(addprefix -I,$(WS_DIRS)) -Itools/ngx -It/unit \
+       $(addprefix -isystem $(NGINX_BUILD)/,src/core src/event \
+           src/event/modules src/event/quic src/os/unix src/http \
+           src/http/modules src/http/v2 objs)
+
+CFLAGS_ALL = -std=gnu11 -fPIC -fvisibility=hidden $(OPT) $(WARN) $(CFLAGS)
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+MODULE = $(BUILD)/ngx_http_workspace_module.so
+WSCTL = $(BUILD)/wsctl
+LIB = $(BUILD)/libws.a
+UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRCS))
+
+
+.PHONY: all deps module wsctl units test check lint style cppcheck asan \
+        asan-check fuzz run clean
+
+all: $(MODULE) $(if $(WSCTL_SRCS),$(WSCTL))
+
+module: $(MODULE)
+wsctl: $(WSCTL)
+units: $(UNITS)
+
+deps:
+	tools/install-deps
+
+
+# The module.  nginx's configure writes where it stands: it is given a
+# directory of links to its sources.
+
+$(NGINX_MAKE): config Makefile
+	rm -rf $(NGINX_BUILD)
+	mkdir -p $(NGINX_BUILD)
+	ln -s $(abspath $(NGINX_SRC))/* $(NGINX_BUILD)/
+	rm -rf $(NGINX_BUILD)/objs
+	cd $(NGINX_BUILD) && \
+	    configure=./configure && \
+	    { test -f $$configure || configure=auto/configure; } && \
+	    $$configure $(NGINX_FLAGS) --with-cc='$(CC)' \
+	        --with-cc-opt='$(OPT) -fPIC $(CFLAGS)' \
+	        --with-ld-opt='$(LD_OPT) -fPIC $(LDFLAGS)' \
+	        --add-dynamic-module='$(CURDIR)' >configure.log 2>&1 || \
+	    { tail -20 configure.log; exit 1; }
+
+$(MODULE): $(NGINX_MAKE) $(PURE_SRCS) $(WORKER_SRCS) $(HEADERS) src/module.map
+	+$(MAKE) --no-print-directory -C $(NGINX_BUILD) -f objs/Makefile modules
+	cp $(NGINX_BUILD)/objs/ngx_http_workspace_module.so $@
+
+
+# wsctl, unit tests: the pure sources and a stand-in for nginx's core
+
+$(BUILD)/obj/%.o: %.c | $(NGINX_MAKE)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(INCS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(call obj,$(PURE_SRCS) $(STAND_IN))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(WSCTL): $(call obj,$(WSCTL_SRCS)) $(LIB)
+	$(CC) $(LD_OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LD_OPT) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+.PRECIOUS: $(BUILD)/obj/%.o
+
+-include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')
+
+
+# T="t/03-list.t build/unit/test_time" runs only those
+
+test: deps
+	+$(MAKE) --no-print-directory -j$(JOBS) all units
+	+$(MAKE) --no-print-directory check
+
+check:
+	WORKSPACE_MODULE='$(abspath $(MODULE))' WSCTL='$(abspath $(WSCTL))' \
+	    TEST_NGINX_BINARY='$(NGINX)' \
+	    perl t/lib/run.pl --jobs $(JOBS) \
+	        $(or $(T),$(sort $(UNITS)) $(sort $(wildcard t/*.t)))
+
+
+# Sanitizers.  Debian's stock nginx is not built with them: the runtime of
+# ASan is preloaded into it, and nginx's pools are seen as the blocks that
+# they are made of (in units and wsctl every allocation is seen alone).
+# What is reported goes to files; a test fails when there is one.
+
+ASAN_BUILD = $(BUILD)/asan
+
+asan: deps
+	+$(MAKE) --no-print-directory -j$(JOBS) SAN=1 BUILD=$(ASAN_BUILD) \
+	    all units
+	+$(MAKE) --no-print-directory SAN=1 BUILD=$(ASAN_BUILD) asan-check
+
+asan-check:
+	rm -rf $(BUILD)/report && mkdir -p $(BUILD)/report
+	TEST_NGINX_LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
+	    WORKSPACE_SANITIZED='$(abspath $(BUILD)/report)' \
+	    $(MAKE) --no-print-directory check
+
+
+# lint: every C file under both compilers, with warnings as errors
+
+LINT_SRCS = $(PURE_SRCS) $(WORKER_SRCS) $(WSCTL_SRCS) $(STAND_IN) \
+            $(wildcard t/unit/*.c) $(FUZZ_SRCS)
+
+lint:
+	tools/install-deps lint
+	+$(MAKE) --no-print-directory -j$(JOBS) -k lint-compile
+	+$(MAKE) --no-print-directory style cppcheck
+
+.PHONY: lint-compile
+lint-compile: $(patsubst %.c,$(BUILD)/lint/gcc/%.ok,$(LINT_SRCS)) \
+              $(patsubst %.c,$(BUILD)/lint/clang/%.ok,$(LINT_SRCS))
+
+lint_flags = -std=gnu11 -O2 $(WARN) $(INCS) -MMD -MP -MT $@ -MF $@.d
+
+$(BUILD)/lint/gcc/%.ok: %.c | $(NGINX_MAKE)
+	@mkdir -p $(@D)
+	gcc $(lint_flags) -c -o /dev/null $<
+	@touch $@
+
+$(BUILD)/lint/clang/%.ok: %.c | $(NGINX_MAKE)
+	@mkdir -p $(@D)
+	$(CLANG) $(lint_flags) -c -o /dev/null $<
+	@touch $@
+
+-include $(shell test -d $(BUILD)/lint && find $(BUILD)/lint -name '*.d')
+
+style:
+	tools/lint/style
+
+cppcheck: | $(NGINX_MAKE)
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+	    --enable=warning,performance,portability -j$(JOBS) \
+	    --suppressions-list=tools/lint/cppcheck.txt \
+	    $(addprefix -I,$(WS_DIRS)) -Itools/ngx -It/unit \
+	    $(LINT_SRCS)
+
+
+# fuzzers: clang's libFuzzer over the pure sources
+
+FUZZ_BUILD = $(BUILD)/fuzz
+FUZZERS = $(patsubst t/fuzz/%.c,$(FUZZ_BUILD)/%,$(FUZZ_SRCS))
+FUZZ_FLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer \
+             -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+fuzz_obj = $(patsubst %.c,$(FUZZ_BUILD)/obj/%.o,$(1))
+
+$(FUZZ_BUILD)/obj/%.o: %.c | $(NGINX_MAKE)
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link $(INCS) -MMD -MP \
+	    -c -o $@ $<
+
+$(FUZZ_BUILD)/libws.a: $(call fuzz_obj,$(PURE_SRCS) $(STAND_IN))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(FUZZ_BUILD)/fuzz_%: $(FUZZ_BUILD)/obj/t/fuzz/fuzz_%.o $(FUZZ_BUILD)/libws.a
+	$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+-include $(shell test -d $(FUZZ_BUILD) && find $(FUZZ_BUILD) -name '*.d')
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+# new inputs go to the build directory; corpora in t/fuzz/corpus are read only
+
+fuzz:
+	tools/install-deps lint
+	+$(MAKE) --no-print-directory -j$(JOBS) fuzzers
+	@set -e; for f in $(FUZZERS); do \
+	    name=$${f##*/fuzz_}; \
+	    echo "== $$name, $(FUZZ_SECONDS) s"; \
+	    mkdir -p $(FUZZ_BUILD)/found/$$name; \
+	    seeds=t/fuzz/corpus/$$name; test -d $$seeds || seeds=; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
+	        -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1 \
+	        -verbosity=0 -artifact_prefix=$(FUZZ_BUILD)/$$name- \
+	        $(FUZZ_BUILD)/found/$$name $$seeds; \
+	done
+
+
+run:
+	tools/run
+
+clean:
+	rm -rf $(BUILD)

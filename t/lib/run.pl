@@ -1,0 +1,112 @@
+#!/usr/bin/perl
+
+# Runs unit tests (programs that use cmocka) and test files (*.t, TAP) and
+# closes with the totals of both, alone on a line: "N passed, N failed".
+# Exits with 1 when anything failed, or when nothing was run.
+#
+#     t/lib/run.pl [--jobs N] FILE...
+
+use strict;
+use warnings;
+
+use Getopt::Long;
+use TAP::Harness;
+
+my $jobs = 1;
+
+GetOptions('jobs=i' => \$jobs) or die "usage: run.pl [--jobs N] FILE...\n";
+
+# sanitized programs report into files of this directory
+
+my $reports = $ENV{WORKSPACE_SANITIZED};
+
+if (defined $reports) {
+    my $common = "log_path=$reports/report:exitcode=99";
+
+    $ENV{ASAN_OPTIONS} = "$common:detect_leaks=1:abort_on_error=0"
+                         . ':detect_stack_use_after_return=1'
+                         . ':strict_string_checks=1';
+    $ENV{UBSAN_OPTIONS} = "$common:halt_on_error=1:print_stacktrace=1";
+}
+
+my ($passed, $failed) = (0, 0);
+my (@broken, @files);
+
+for my $file (@ARGV) {
+    if ($file =~ /\.t$/) {
+        push @files, $file;
+
+    } else {
+        run_unit($file);
+    }
+}
+
+run_files() if @files;
+
+for my $report (defined $reports ? glob "$reports/report*" : ()) {
+    print "\n$report:\n";
+    system 'head', '-60', $report;
+    push @broken, $report;
+    $failed++;
+}
+
+print "\nbroken: $_" for @broken;
+print "\n$passed passed, $failed failed\n";
+
+exit($failed || !$passed ? 1 : 0);
+
+
+# a program without a summary (a crash) counts as one that failed
+
+sub run_unit {
+    my ($program) = @_;
+
+    my $output = `$program 2>&1`;
+    my $status = $?;
+    my ($ok, $bad) = (0, 0);
+
+    $ok += $1 while $output =~ /\[  PASSED  \] (\d+) test/g;
+    $bad += $1 while $output =~ /\[  FAILED  \] (\d+) test/g;
+    $bad ||= 1 if $status != 0 || !$ok;
+
+    $passed += $ok;
+    $failed += $bad;
+
+    printf "%s .. %s\n", $program, $bad ? 'FAILED' : "ok ($ok)";
+
+    if ($bad) {
+        push @broken, $program;
+        print grep { !/^\[ (?:RUN     |      OK) \]/ }
+              map { "$_\n" } split /\n/, $output;
+        printf "exit status %d, signal %d\n", $status >> 8, $status & 127
+            if $status;
+    }
+}
+
+
+sub run_files {
+    my $harness = TAP::Harness->new({
+        jobs     => $jobs,
+        timer    => 1,
+        failures => 1,
+        merge    => 0,
+        lib      => ['t/lib'],
+        verbosity => 0,
+    });
+
+    my $all = $harness->runtests(@files);
+
+    $passed += $all->passed;
+    $failed += $all->failed;
+
+    # a file that died, or whose plan does not hold, without a failed test
+
+    for my $file ($all->descriptions) {
+        my ($parser) = $all->parsers($file);
+
+        next if !$parser->has_problems;
+
+        push @broken, $file;
+        $failed++ if !$parser->failed;
+    }
+}
