@@ -10,8 +10,8 @@ package WorkspaceTest::Seed;
 #
 #     template          of      versions        declares
 #     docker            acme    v1 (active), v2
-#     k8s               acme    v1              display name, icon, a default
-#                                               TTL of 8 h, users may not cancel
+#     k8s               acme    v1              display name, icon, TTL of 8 h,
+#                                               users may not cancel
 #     params            acme    v1              parameters, see below
 #     retired           acme    v1              deleted
 #     vm                globex  v1

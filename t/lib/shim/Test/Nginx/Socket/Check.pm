@@ -187,7 +187,8 @@ sub headers {
     my $section = $like ? 'response_headers_like' : 'response_headers';
 
     for (split /\n/, of_request($block, $section, $at) // '') {
-        my ($absent, $key, $value) = /^\s*(!?)\s*([^:]*?)\s*(?::\s*(.*?)\s*)?$/;
+        my ($absent, $key, $value)
+            = /^\s*(!?)\s*([^:]*?)\s*(?::\s*(.*?)\s*)?$/;
         my $label = $block->name . " - header $key ok";
 
         next if $key eq '';
