@@ -11,9 +11,15 @@
 # the flags its nginx was configured with (those that matter for binary
 # compatibility), NGINX is the nginx that runs it.
 
+# V=1 shows the commands
+
 SHELL = /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
+
+V ?=
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
 
 BUILD ?= build
 NGINX ?= $(or $(shell PATH=$$PATH:/usr/sbin command -v nginx),nginx)
@@ -94,11 +100,12 @@ deps:
 # directory of links to its sources.
 
 $(NGINX_MAKE): config Makefile
-	rm -rf $(NGINX_BUILD)
-	mkdir -p $(NGINX_BUILD)
-	ln -s $(abspath $(NGINX_SRC))/* $(NGINX_BUILD)/
-	rm -rf $(NGINX_BUILD)/objs
-	cd $(NGINX_BUILD) && \
+	$(call say,NGINX,$(NGINX_SRC))
+	$(Q)rm -rf $(NGINX_BUILD)
+	$(Q)mkdir -p $(NGINX_BUILD)
+	$(Q)ln -s $(abspath $(NGINX_SRC))/* $(NGINX_BUILD)/
+	$(Q)rm -rf $(NGINX_BUILD)/objs
+	$(Q)cd $(NGINX_BUILD) && \
 	    configure=./configure && \
 	    { test -f $$configure || configure=auto/configure; } && \
 	    $$configure $(NGINX_FLAGS) --with-cc='$(CC)' \
@@ -108,26 +115,32 @@ $(NGINX_MAKE): config Makefile
 	    { tail -20 configure.log; exit 1; }
 
 $(MODULE): $(NGINX_MAKE) $(PURE_SRCS) $(WORKER_SRCS) $(HEADERS) src/module.map
-	+$(MAKE) --no-print-directory -C $(NGINX_BUILD) -f objs/Makefile modules
-	cp $(NGINX_BUILD)/objs/ngx_http_workspace_module.so $@
+	$(call say,MODULE,$@)
+	$(Q)+$(MAKE) --no-print-directory $(if $(V),,-s) -C $(NGINX_BUILD) \
+	    -f objs/Makefile modules
+	$(Q)cp $(NGINX_BUILD)/objs/$(@F) $@.new
+	$(Q)mv $@.new $@
 
 
 # wsctl, unit tests: the pure sources and a stand-in for nginx's core
 
 $(BUILD)/obj/%.o: %.c | $(NGINX_MAKE)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(INCS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(INCS) -MMD -MP -c -o $@ $<
 
 $(LIB): $(call obj,$(PURE_SRCS) $(STAND_IN))
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 $(WSCTL): $(call obj,$(WSCTL_SRCS)) $(LIB)
-	$(CC) $(LD_OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LD_OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(LD_OPT) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LD_OPT) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 .PRECIOUS: $(BUILD)/obj/%.o
 
@@ -183,14 +196,16 @@ lint-compile: $(patsubst %.c,$(BUILD)/lint/gcc/%.ok,$(LINT_SRCS)) \
 lint_flags = -std=gnu11 -O2 $(WARN) $(INCS) -MMD -MP -MT $@ -MF $@.d
 
 $(BUILD)/lint/gcc/%.ok: %.c | $(NGINX_MAKE)
-	@mkdir -p $(@D)
-	gcc $(lint_flags) -c -o /dev/null $<
-	@touch $@
+	$(call say,GCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc $(lint_flags) -c -o /dev/null $<
+	$(Q)touch $@
 
 $(BUILD)/lint/clang/%.ok: %.c | $(NGINX_MAKE)
-	@mkdir -p $(@D)
-	$(CLANG) $(lint_flags) -c -o /dev/null $<
-	@touch $@
+	$(call say,CLANG,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(lint_flags) -c -o /dev/null $<
+	$(Q)touch $@
 
 -include $(shell test -d $(BUILD)/lint && find $(BUILD)/lint -name '*.d')
 
@@ -215,16 +230,18 @@ FUZZ_FLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer \
 fuzz_obj = $(patsubst %.c,$(FUZZ_BUILD)/obj/%.o,$(1))
 
 $(FUZZ_BUILD)/obj/%.o: %.c | $(NGINX_MAKE)
-	@mkdir -p $(@D)
-	$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link $(INCS) -MMD -MP \
+	$(call say,CLANG,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link $(INCS) -MMD -MP \
 	    -c -o $@ $<
 
 $(FUZZ_BUILD)/libws.a: $(call fuzz_obj,$(PURE_SRCS) $(STAND_IN))
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 $(FUZZ_BUILD)/fuzz_%: $(FUZZ_BUILD)/obj/t/fuzz/fuzz_%.o $(FUZZ_BUILD)/libws.a
-	$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 -include $(shell test -d $(FUZZ_BUILD) && find $(FUZZ_BUILD) -name '*.d')
 
