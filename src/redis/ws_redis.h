@@ -121,8 +121,9 @@ void ws_script_init(ws_script_t *script, ngx_str_t *source);
 /*
  * Queues the script with argv: the number of keys (as text), the keys, the
  * arguments.  Sends EVALSHA and, should Redis not know the script (NOSCRIPT:
- * nothing ran), EVAL within the same deadline, unseen by the caller.  Never
- * resent otherwise.  Returns as ws_redis_command(); script must live on.
+ * nothing ran), EVAL within the same deadline, unseen by the caller, but that
+ * commands issued meanwhile may run before it.  Never resent otherwise.
+ * Returns as ws_redis_command(); script must live on.
  */
 ws_redis_cmd_t *ws_redis_script(ws_redis_t *redis, ws_script_t *script,
     ngx_uint_t argc, ngx_str_t *argv, ws_redis_handler_pt handler, void *data);

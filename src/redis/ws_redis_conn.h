@@ -156,4 +156,31 @@ void ws_redis_conn_quit(ws_redis_conn_t *conn);
 void ws_redis_conn_shut(ws_redis_conn_t *conn);
 
 
+/*
+ * The rest is between ws_redis_conn.c, ws_redis_setup.c and ws_redis_io.c.
+ */
+
+/* makes conn->setup from conf; NGX_OK or NGX_ERROR (out of memory) */
+ngx_int_t ws_redis_setup_init(ws_redis_conn_t *conn, ngx_pool_t *pool);
+
+/* one reply in WS_REDIS_SETUP; NGX_OK, or NGX_ERROR: refused, logged */
+ngx_int_t ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply);
+
+/* handlers of the connection's events */
+void ws_redis_io_read_handler(ngx_event_t *rev);
+void ws_redis_io_write_handler(ngx_event_t *wev);
+
+/* asks for bytes and sends them as far as possible; may fail conn */
+void ws_redis_io_flush(ws_redis_conn_t *conn);
+
+/* the socket is connected, or an error is to be had from it */
+void ws_redis_conn_connected(ws_redis_conn_t *conn);
+
+/* the set-up is over */
+void ws_redis_conn_open(ws_redis_conn_t *conn);
+
+/* the first reply since something had failed: says so, logs as before */
+void ws_redis_conn_working(ws_redis_conn_t *conn);
+
+
 #endif /* _WS_REDIS_CONN_H_INCLUDED_ */

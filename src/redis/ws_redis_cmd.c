@@ -1,0 +1,322 @@
+
+/*
+ * A single command: its bytes, its life.
+ *
+ * It is allocated apart from any request, as it may outlive its request by
+ * the time that Redis takes to answer.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_sha1.h>
+#include <hiredis/hiredis.h>
+#include <ws_redis_cmd.h>
+
+
+#define WS_REDIS_ARGS          16       /* without an allocation */
+#define WS_REDIS_ARG_OVERHEAD  32       /* "$", a length, line ends */
+
+
+static ws_redis_cmd_t *ws_redis_add(ws_redis_t *redis, ws_script_t *script,
+    ngx_uint_t argc, ngx_str_t *argv);
+static ngx_int_t ws_redis_format(ws_redis_t *redis, ws_redis_cmd_t *cmd,
+    ngx_uint_t argc, ngx_str_t *argv);
+static void ws_redis_free(ws_redis_cmd_t *cmd);
+static uint64_t ws_redis_now(void);
+
+
+ws_redis_cmd_t *
+ws_redis_command(ws_redis_t *redis, ngx_uint_t flags, ngx_uint_t argc,
+    ngx_str_t *argv, ws_redis_handler_pt handler, void *data)
+{
+    ws_redis_cmd_t  *cmd;
+
+    cmd = ws_redis_add(redis, NULL, argc, argv);
+
+    if (cmd) {
+        cmd->handler = handler;
+        cmd->data = data;
+        cmd->read = (flags & WS_REDIS_READ) ? 1 : 0;
+    }
+
+    return cmd;
+}
+
+
+ws_redis_cmd_t *
+ws_redis_script(ws_redis_t *redis, ws_script_t *script, ngx_uint_t argc,
+    ngx_str_t *argv, ws_redis_handler_pt handler, void *data)
+{
+    ws_redis_cmd_t  *cmd;
+
+    cmd = ws_redis_add(redis, script, argc, argv);
+
+    if (cmd) {
+        cmd->handler = handler;
+        cmd->data = data;
+    }
+
+    return cmd;
+}
+
+
+void
+ws_script_init(ws_script_t *script, ngx_str_t *source)
+{
+    u_char      digest[20];
+    ngx_sha1_t  sha1;
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, source->data, source->len);
+    ngx_sha1_final(digest, &sha1);
+
+    script->source = *source;
+    ngx_hex_dump(script->sha1, digest, sizeof(digest));
+}
+
+
+static ws_redis_cmd_t *
+ws_redis_add(ws_redis_t *redis, ws_script_t *script, ngx_uint_t argc,
+    ngx_str_t *argv)
+{
+    ws_redis_cmd_t  *cmd;
+
+    if (redis->conn.shut || ws_redis_conn_delay(&redis->conn)
+        || redis->pending >= redis->max_pending)
+    {
+        return NULL;
+    }
+
+    cmd = ngx_calloc(sizeof(ws_redis_cmd_t), &redis->conn.log);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    cmd->script = script;
+
+    if (ws_redis_format(redis, cmd, argc, argv) != NGX_OK) {
+        ngx_free(cmd);
+        return NULL;
+    }
+
+    cmd->redis = redis;
+    cmd->start = ws_redis_now();
+    cmd->deadline = ngx_current_msec + redis->conn.conf->read_timeout;
+
+    ngx_queue_insert_tail(&redis->waiting, &cmd->queue);
+    ngx_queue_insert_tail(&redis->deadlines, &cmd->by_deadline);
+
+    redis->pending++;
+    redis->pending_bytes += cmd->len;
+
+    ws_redis_timer(redis);
+    ws_redis_conn_wake(&redis->conn);
+
+    return cmd;
+}
+
+
+static ngx_int_t
+ws_redis_format(ws_redis_t *redis, ws_redis_cmd_t *cmd, ngx_uint_t argc,
+    ngx_str_t *argv)
+{
+    char         *bytes;
+    size_t        total, slens[WS_REDIS_ARGS], *lens;
+    ngx_int_t     len;
+    ngx_uint_t    i, n;
+    const char   *sargs[WS_REDIS_ARGS], **args;
+
+    n = 0;
+    args = sargs;
+    lens = slens;
+
+    if (argc + 2 > WS_REDIS_ARGS) {
+        args = ngx_alloc((argc + 2) * (sizeof(char *) + sizeof(size_t)),
+                         &redis->conn.log);
+        if (args == NULL) {
+            return NGX_ERROR;
+        }
+
+        lens = (size_t *) (args + argc + 2);
+    }
+
+    if (cmd->script) {
+        args[0] = "EVALSHA";
+        lens[0] = sizeof("EVALSHA") - 1;
+        args[1] = (const char *) cmd->script->sha1;
+        lens[1] = sizeof(cmd->script->sha1);
+        n = 2;
+    }
+
+    total = 0;
+
+    for (i = 0; i < argc; i++) {
+        args[n] = (const char *) argv[i].data;
+        lens[n++] = argv[i].len;
+        total += argv[i].len + WS_REDIS_ARG_OVERHEAD;
+    }
+
+    len = -1;
+
+    if (redis->pending_bytes < redis->max_pending_bytes
+        && total <= redis->max_pending_bytes - redis->pending_bytes)
+    {
+        len = redisFormatCommandArgv(&bytes, n, args, lens);
+    }
+
+    if (args != sargs) {
+        ngx_free(args);
+    }
+
+    if (len < 0) {
+        return NGX_ERROR;
+    }
+
+    cmd->bytes = (u_char *) bytes;
+    cmd->len = len;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Rewrites EVALSHA into EVAL: only the beginning differs,
+ *
+ *     *N $7 EVALSHA $40 sha1 ..   =>   *N $4 EVAL $len source ..
+ */
+
+ngx_int_t
+ws_redis_eval(ws_redis_cmd_t *cmd)
+{
+    u_char      *bytes, *p, *rest;
+    size_t       count, len;
+    ngx_str_t   *source;
+    ws_redis_t  *redis;
+
+    redis = cmd->redis;
+    source = &cmd->script->source;
+
+    /* the count of arguments and its line's end are the same in both */
+
+    count = (u_char *) ngx_strchr(cmd->bytes, '$') - cmd->bytes;
+    rest = cmd->bytes + count + sizeof("$7\r\nEVALSHA\r\n$40\r\n") - 1 + 40;
+    len = cmd->bytes + cmd->len - rest;
+
+    bytes = ngx_alloc(count + sizeof("$4\r\nEVAL\r\n$\r\n") - 1
+                      + NGX_SIZE_T_LEN + source->len + len,
+                      &redis->conn.log);
+    if (bytes == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(bytes, cmd->bytes, count);
+    p = ngx_sprintf(p, "$4\r\nEVAL\r\n$%uz\r\n", source->len);
+    p = ngx_cpymem(p, source->data, source->len);
+    p = ngx_cpymem(p, rest, len);
+
+    redisFreeCommand((char *) cmd->bytes);
+
+    redis->pending_bytes -= cmd->len;
+
+    cmd->own = 1;
+    cmd->bytes = bytes;
+    cmd->len = p - bytes;
+    cmd->put = 0;
+    cmd->script = NULL;
+
+    redis->pending_bytes += cmd->len;
+
+    ngx_queue_remove(&cmd->queue);
+    ngx_queue_insert_tail(&redis->waiting, &cmd->queue);
+
+    ws_redis_conn_wake(&redis->conn);
+
+    return NGX_OK;
+}
+
+
+void
+ws_redis_cancel(ws_redis_cmd_t *cmd)
+{
+    ws_redis_t  *redis;
+
+    if (cmd->done) {
+        return;
+    }
+
+    redis = cmd->redis;
+    cmd->handler = NULL;
+
+    if (cmd->put == 0) {
+        ws_redis_free(cmd);
+        ws_redis_timer(redis);
+    }
+}
+
+
+void
+ws_redis_finish(ws_redis_cmd_t *cmd, ws_reply_t *reply)
+{
+    /* the handler is to find the lists without it */
+
+    ngx_queue_remove(&cmd->queue);
+    ngx_queue_init(&cmd->queue);
+    ngx_queue_remove(&cmd->by_deadline);
+    ngx_queue_init(&cmd->by_deadline);
+
+    cmd->done = 1;
+
+    if (cmd->handler) {
+        cmd->handler(cmd->data, reply);
+    }
+
+    ws_redis_free(cmd);
+}
+
+
+static void
+ws_redis_free(ws_redis_cmd_t *cmd)
+{
+    ngx_queue_remove(&cmd->queue);
+    ngx_queue_remove(&cmd->by_deadline);
+
+    cmd->redis->pending--;
+    cmd->redis->pending_bytes -= cmd->len;
+
+    if (cmd->own) {
+        ngx_free(cmd->bytes);
+
+    } else {
+        redisFreeCommand((char *) cmd->bytes);
+    }
+
+    ngx_free(cmd);
+}
+
+
+uint64_t
+ws_redis_cmd_elapsed(ws_redis_cmd_t *cmd)
+{
+    return ws_redis_now() - cmd->start;
+}
+
+
+ngx_uint_t
+ws_redis_cmd_sent(ws_redis_cmd_t *cmd)
+{
+    return cmd->touched
+           || (cmd->put && cmd->redis->conn.sent > cmd->begin);
+}
+
+
+static uint64_t
+ws_redis_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
