@@ -46,9 +46,9 @@ ws_body_read(ws_request_t *req)
     }
 
     if (req->rc) {
-        /* set by ws_body_fail() */
+        /* set by ws_body_fail(); nginx closes after a timeout */
 
-        return req->rc == NGX_ERROR || req->rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        return req->rc == NGX_HTTP_REQUEST_TIME_OUT
                ? NGX_DONE
                : ws_respond_error(req, req->rc, ws_status_message(req->rc),
                                   NULL);

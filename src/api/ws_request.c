@@ -8,9 +8,10 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ws_request.h"
-#include "ws_respond.h"
-#include "ws_query.h"
+#include "ws_param.h"
 #include "ws_policy.h"
+#include "ws_query.h"
+#include "ws_respond.h"
 
 
 /* a commit that keeps losing against others gives up */
@@ -18,6 +19,7 @@
 
 
 static void ws_request_cleanup(void *data);
+static void ws_request_resume(void *data);
 static void ws_request_finish(ws_request_t *req, ngx_int_t rc);
 static ngx_int_t ws_request_keep(ws_request_t *req);
 static void ws_request_reply(void *data, ws_reply_t *reply);
@@ -48,17 +50,9 @@ ws_request_create(ngx_http_request_t *r)
 
     req->http = r;
 
-    {
-        ws_dir_ref_t  *refs[] = {
-            &req->token_ref, &req->user_ref, &req->name_ref,
-            &req->target_name_ref, &req->target_ref, &req->org_ref,
-            &req->template_ref, &req->version_ref
-        };
-
-        for (i = 0; i < sizeof(refs) / sizeof(refs[0]); i++) {
-            refs[i]->handler = (void (*)(void *)) ws_request_run;
-            refs[i]->data = req;
-        }
+    for (i = 0; i < WS_REF_COUNT; i++) {
+        req->refs[i].handler = ws_request_resume;
+        req->refs[i].data = req;
     }
 
     return req;
@@ -70,20 +64,24 @@ ws_request_cleanup(void *data)
 {
     ws_request_t  *req = data;
 
+    ngx_uint_t  i;
+
     if (req->cmd) {
         ws_redis_cancel(req->cmd);
     }
 
-    ws_dir_unref(&req->token_ref);
-    ws_dir_unref(&req->user_ref);
-    ws_dir_unref(&req->name_ref);
-    ws_dir_unref(&req->target_name_ref);
-    ws_dir_unref(&req->target_ref);
-    ws_dir_unref(&req->org_ref);
-    ws_dir_unref(&req->template_ref);
-    ws_dir_unref(&req->version_ref);
+    for (i = 0; i < WS_REF_COUNT; i++) {
+        ws_dir_unref(&req->refs[i]);
+    }
 
     json_decref(req->json);
+}
+
+
+static void
+ws_request_resume(void *data)
+{
+    ws_request_run(data);
 }
 
 
@@ -213,12 +211,12 @@ ws_request_reply(void *data, ws_reply_t *reply)
 
 
 ngx_int_t
-ws_request_dir(ws_request_t *req, ws_dir_ref_t *ref, ngx_uint_t kind,
+ws_request_dir(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
     ngx_str_t *key)
 {
     ngx_int_t  rc;
 
-    rc = ws_dir_get(req->store->dir, ref, kind, key);
+    rc = ws_dir_get(req->store->dir, &req->refs[ref], kind, key);
 
     return rc == NGX_ERROR ? ws_respond_unavailable(req) : rc;
 }
@@ -254,7 +252,7 @@ ws_request_target(ws_request_t *req)
             return NGX_ERROR;
         }
 
-        rc = ws_request_dir(req, &req->target_name_ref, WS_DIR_USERNAME, &key);
+        rc = ws_request_dir(req, WS_REF_TARGET_NAME, WS_DIR_USERNAME, &key);
         if (rc == NGX_DECLINED) {
             goto unknown;
         }
@@ -264,17 +262,17 @@ ws_request_target(ws_request_t *req)
         }
 
         key = ws_uuid_str(ws_request_pool(req),
-                          req->target_name_ref.entry->ids);
+                          ws_request_entry(req, WS_REF_TARGET_NAME)->ids);
     }
 
     if (key.data == NULL) {
         return NGX_ERROR;
     }
 
-    rc = ws_request_dir(req, &req->target_ref, WS_DIR_USER, &key);
+    rc = ws_request_dir(req, WS_REF_TARGET, WS_DIR_USER, &key);
 
     if (rc == NGX_OK) {
-        req->target = &req->target_ref.entry->u.user;
+        req->target = &ws_request_entry(req, WS_REF_TARGET)->u.user;
     }
 
     if (rc != NGX_DECLINED) {
@@ -395,12 +393,44 @@ ws_request_template(ws_request_t *req, const ws_uuid_t *id)
     key.data = text;
     key.len = ws_uuid_format(text, id) - text;
 
-    rc = ws_request_dir(req, &req->template_ref, WS_DIR_TEMPLATE, &key);
+    rc = ws_request_dir(req, WS_REF_TEMPLATE, WS_DIR_TEMPLATE, &key);
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, req->http->connection->log, 0,
                       "the template \"%V\" of a workspace is missing", &key);
         return NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ws_request_parameters(ws_request_t *req, json_t *given, json_t *previous,
+    json_t **values)
+{
+    json_t        *declared;
+    ngx_int_t      rc;
+    ngx_str_t      name, detail;
+    ws_version_t  *version;
+
+    version = &ws_request_entry(req, WS_REF_VERSION)->u.version;
+
+    declared = json_loadb((char *) version->parameters.data,
+                          version->parameters.len, 0, NULL);
+    if (declared == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ws_param_resolve(ws_request_pool(req), declared, given, previous,
+                          values, &name, &detail);
+
+    json_decref(declared);
+
+    if (rc == NGX_DECLINED) {
+        return ws_respond_invalid(req, NGX_HTTP_BAD_REQUEST,
+                                  "A parameter is not valid.", &name,
+                                  &detail);
     }
 
     return rc;

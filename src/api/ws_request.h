@@ -34,6 +34,9 @@
 #define WS_DIALECT_CODER      1
 
 
+extern ngx_module_t  ngx_http_workspace_module;
+
+
 /* configuration of a location, as far as requests need it */
 
 typedef struct {
@@ -44,6 +47,21 @@ typedef struct {
     ws_store_conf_t            *store;
     ws_tz_db_t                 *tz;
 } ws_loc_conf_t;
+
+
+/* what a request looks up in the directory, once each */
+
+typedef enum {
+    WS_REF_TOKEN = 0,
+    WS_REF_USER,                    /* who asks */
+    WS_REF_USER_NAME,               /* by workspace_identity */
+    WS_REF_TARGET,                  /* {user} */
+    WS_REF_TARGET_NAME,
+    WS_REF_ORG,
+    WS_REF_TEMPLATE,
+    WS_REF_VERSION,
+    WS_REF_COUNT
+} ws_ref_e;
 
 
 typedef struct ws_request_s  ws_request_t;
@@ -66,19 +84,12 @@ struct ws_request_s {
     ws_user_t                  *user;
     ngx_str_t                   token_id;   /* empty: by workspace_identity */
     ngx_str_t                   identity;   /* lower case; empty: no such */
-    ws_dir_ref_t                token_ref;
-    ws_dir_ref_t                user_ref;
-    ws_dir_ref_t                name_ref;   /* username to id: identity */
 
     /* what the path names */
     ws_uuid_t                   id;         /* {workspace} */
     ws_uuid_t                   org;        /* {organization} */
     ws_user_t                  *target;     /* {user} */
-    ws_dir_ref_t                target_name_ref;
-    ws_dir_ref_t                target_ref;
-    ws_dir_ref_t                org_ref;
-    ws_dir_ref_t                template_ref;
-    ws_dir_ref_t                version_ref;
+    ws_dir_ref_t                refs[WS_REF_COUNT];
 
     /* the body */
     ngx_str_t                   body;
@@ -139,10 +150,15 @@ ws_request_t *ws_request_create(ngx_http_request_t *r);
 ngx_int_t ws_request_read(ws_request_t *req, ngx_uint_t argc, ngx_str_t *argv,
     ws_redis_handler_pt handler);
 
-/* One directory entry through a reference of the request: as ws_dir_get(), but
- * NGX_DONE when Redis did not answer (503 has been sent). */
-ngx_int_t ws_request_dir(ws_request_t *req, ws_dir_ref_t *ref,
-    ngx_uint_t kind, ngx_str_t *key);
+/*
+ * One directory entry through a reference of the request (ws_ref_e): as
+ * ws_dir_get(), but NGX_DONE when Redis did not answer (503 has been sent).
+ */
+ngx_int_t ws_request_dir(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
+    ngx_str_t *key);
+
+/* the entry that it found */
+#define ws_request_entry(req, ref)  ((req)->refs[ref].entry)
 
 /*
  * Steps.
@@ -151,12 +167,20 @@ ngx_int_t ws_request_dir(ws_request_t *req, ws_dir_ref_t *ref,
  * ws_request_workspace: the workspace of the path, which the user must be
  * allowed to act upon, or 404: req->state and req->meta; with req->for_change
  * set before also req->workspace.
- * ws_request_template: its template as req->template_ref.entry.
+ * ws_request_template: its template as ws_request_entry(req, WS_REF_TEMPLATE).
  */
 ngx_int_t ws_request_target(ws_request_t *req);
 ngx_int_t ws_request_path_id(ws_request_t *req);
 ngx_int_t ws_request_workspace(ws_request_t *req, ngx_uint_t action);
 ngx_int_t ws_request_template(ws_request_t *req, const ws_uuid_t *id);
+
+/*
+ * The parameters of a build of the version in WS_REF_VERSION: "given" in the
+ * request, completed from "previous" and the defaults (ws_param_resolve).
+ * *values is a new reference.  NGX_OK, NGX_DONE (400), NGX_ERROR.
+ */
+ngx_int_t ws_request_parameters(ws_request_t *req, json_t *given,
+    json_t *previous, json_t **values);
 
 /* whether a deleted workspace is asked for; NGX_OK or NGX_DONE */
 ngx_int_t ws_request_include_deleted(ws_request_t *req, ngx_uint_t *include);

@@ -9,6 +9,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ws_respond.h"
+#include "ws_http.h"
 #include "ws_json.h"
 
 
@@ -120,7 +121,7 @@ ws_respond_workspace(ws_request_t *req, ngx_uint_t status)
     ngx_str_t        json;
     ws_dir_entry_t  *template;
 
-    template = req->template_ref.entry;
+    template = ws_request_entry(req, WS_REF_TEMPLATE);
 
     ws_json_init(&w, ws_request_pool(req),
                  req->state.d.len + template->fragment.len + 32);
@@ -241,6 +242,15 @@ ws_respond_not_found(ws_request_t *req)
 
 
 ngx_int_t
+ws_respond_name_taken(ws_request_t *req)
+{
+    return ws_respond_invalid_c(req, NGX_HTTP_CONFLICT,
+                                "The name is already in use.", "name",
+                                "another workspace of this owner has it");
+}
+
+
+ngx_int_t
 ws_respond_deleted(ws_request_t *req)
 {
     if (req->conf->dialect == WS_DIALECT_CODER) {
@@ -254,19 +264,9 @@ ws_respond_deleted(ws_request_t *req)
 ngx_int_t
 ws_respond_method(ws_request_t *req)
 {
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&req->http->headers_out.headers);
-    if (h == NULL) {
+    if (ws_http_add_header(req->http, "Allow", &req->route.allow) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    ngx_str_set(&h->key, "Allow");
-    h->value = req->route.allow;
 
     return ws_respond_error(req, NGX_HTTP_NOT_ALLOWED,
                             ws_status_message(NGX_HTTP_NOT_ALLOWED), NULL);
@@ -276,33 +276,12 @@ ws_respond_method(ws_request_t *req)
 ngx_int_t
 ws_respond_unavailable(ws_request_t *req)
 {
-    if (ws_respond_field(req->http, "Retry-After", "1") != NGX_OK) {
+    ngx_str_t  seconds = ngx_string("1");
+
+    if (ws_http_add_header(req->http, "Retry-After", &seconds) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ws_respond_error(req, NGX_HTTP_SERVICE_UNAVAILABLE,
                             ws_status_message(503), NULL);
-}
-
-
-ngx_int_t
-ws_respond_field(ngx_http_request_t *r, const char *name, const char *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value.data = (u_char *) value;
-    h->value.len = ngx_strlen(value);
-
-    return NGX_OK;
 }

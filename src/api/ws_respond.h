@@ -38,6 +38,9 @@ ngx_int_t ws_respond_not_found(ws_request_t *req);
 /* deleted and not asked for: 404, or 410 in the dialect "coder" */
 ngx_int_t ws_respond_deleted(ws_request_t *req);
 
+/* 409 naming "name" */
+ngx_int_t ws_respond_name_taken(ws_request_t *req);
+
 /* 405 with Allow */
 ngx_int_t ws_respond_method(ws_request_t *req);
 
@@ -48,10 +51,6 @@ ngx_int_t ws_respond_unavailable(ws_request_t *req);
 ngx_int_t ws_error_body(ngx_pool_t *pool, const char *message,
     const char *detail, ngx_str_t *field, ngx_str_t *field_detail,
     ngx_str_t *out);
-
-/* adds a header field; name and value are kept; NGX_OK or NGX_ERROR */
-ngx_int_t ws_respond_field(ngx_http_request_t *r, const char *name,
-    const char *value);
 
 /* for statuses that nginx itself answers with; a constant */
 const char *ws_status_message(ngx_uint_t status);

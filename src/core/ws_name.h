@@ -14,6 +14,10 @@
 
 #define WS_NAME_MAX  32
 
+/* the rule in words, for validations */
+#define WS_NAME_RULE \
+    "must be 1 to 32 letters and digits, with single hyphens between them"
+
 
 /*
  * Whether name is 1 .. WS_NAME_MAX bytes of [A-Za-z0-9]+(-[A-Za-z0-9]+)*.

@@ -1,0 +1,121 @@
+
+/*
+ * The table of endpoints.  A request reads: route, who is it, what do they
+ * want (path values, then the body), and then its own handler.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ws_api.h"
+#include "ws_auth.h"
+#include "ws_body.h"
+#include "ws_respond.h"
+
+
+#define WS_NEEDS_ID      0x01       /* {workspace} */
+#define WS_NEEDS_TARGET  0x02       /* {user} */
+#define WS_NEEDS_ORG     0x04       /* {organization} */
+#define WS_NEEDS_BODY    0x08
+
+
+typedef struct {
+    ws_handler_pt    handler;
+    ngx_uint_t       needs;
+} ws_endpoint_t;
+
+
+static ngx_int_t ws_api_prepare(ws_request_t *req);
+static ngx_int_t ws_api_org(ws_request_t *req);
+
+
+static const ws_endpoint_t  ws_endpoints[WS_ENDPOINT_COUNT] = {
+    { NULL, 0 },
+    { ws_api_create,       WS_NEEDS_ORG|WS_NEEDS_TARGET|WS_NEEDS_BODY },
+    { ws_api_by_name,      WS_NEEDS_TARGET },
+    { ws_api_list,         0 },
+    { ws_api_read,         WS_NEEDS_ID },
+    { ws_api_rename,       WS_NEEDS_ID|WS_NEEDS_BODY },
+    { ws_api_autostart,    WS_NEEDS_ID|WS_NEEDS_BODY },
+    { ws_api_ttl,          WS_NEEDS_ID|WS_NEEDS_BODY },
+    { ws_api_extend,       WS_NEEDS_ID|WS_NEEDS_BODY },
+    { ws_api_watch,        WS_NEEDS_ID },
+    { ws_api_build_create, WS_NEEDS_ID|WS_NEEDS_BODY }
+};
+
+
+ngx_int_t
+ws_api_start(ws_request_t *req)
+{
+    if (req->route_rc == NGX_ABORT) {
+        return ws_respond_method(req);
+    }
+
+    if (req->route_rc != NGX_OK) {
+        return ws_respond_not_found(req);
+    }
+
+    req->handler = ws_api_prepare;
+
+    return ws_api_prepare(req);
+}
+
+
+static ngx_int_t
+ws_api_prepare(ws_request_t *req)
+{
+    ngx_int_t             rc;
+    const ws_endpoint_t  *e;
+
+    e = &ws_endpoints[req->route.endpoint];
+
+    rc = ws_auth(req);
+
+    if (rc == NGX_OK && (e->needs & WS_NEEDS_ID)) {
+        rc = ws_request_path_id(req);
+    }
+
+    if (rc == NGX_OK && (e->needs & WS_NEEDS_ORG)) {
+        rc = ws_api_org(req);
+    }
+
+    if (rc == NGX_OK && (e->needs & WS_NEEDS_TARGET)) {
+        rc = ws_request_target(req);
+    }
+
+    if (rc == NGX_OK && (e->needs & WS_NEEDS_BODY)) {
+        rc = ws_body_read(req);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    req->handler = e->handler;
+
+    return e->handler(req);
+}
+
+
+static ngx_int_t
+ws_api_org(ws_request_t *req)
+{
+    ngx_int_t  rc;
+    ngx_str_t  key;
+
+    if (ws_uuid_parse(&req->route.organization, &req->org) != NGX_OK) {
+        return ws_respond_invalid_c(req, NGX_HTTP_BAD_REQUEST,
+                                    "The organization's ID is not valid.",
+                                    "organization", "must be a UUID");
+    }
+
+    key = ws_uuid_str(ws_request_pool(req), &req->org);
+    if (key.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ws_request_dir(req, WS_REF_ORG, WS_DIR_ORG, &key);
+
+    return rc == NGX_DECLINED ? ws_respond_not_found(req) : rc;
+}

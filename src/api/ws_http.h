@@ -1,0 +1,26 @@
+
+/* Header fields of nginx requests that have no slot of their own. */
+
+
+#ifndef _WS_HTTP_H_INCLUDED_
+#define _WS_HTTP_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+/*
+ * The first header field of that name, which is given in lower case.
+ * NGX_OK, *value borrowed from the request, or NGX_DECLINED, *value untouched.
+ */
+ngx_int_t ws_http_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
+/* Adds a field to the answer; both are kept by reference.  NGX_OK, NGX_ERROR */
+ngx_int_t ws_http_add_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
+
+#endif /* _WS_HTTP_H_INCLUDED_ */
