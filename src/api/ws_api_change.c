@@ -93,7 +93,7 @@ ws_api_autostart(ws_request_t *req)
     }
 
     if (schedule.len
-        && ws_schedule_parse(req->conf->tz, &schedule, &parsed, &detail)
+        && ws_schedule_parse(*req->conf->tz, &schedule, &parsed, &detail)
            != NGX_OK)
     {
         return ws_body_invalid(req, "schedule", detail);

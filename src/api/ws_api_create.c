@@ -103,7 +103,7 @@ ws_create_fields(ws_request_t *req, ws_create_t *c)
     }
 
     if (c->schedule.len
-        && ws_schedule_parse(req->conf->tz, &c->schedule, &parsed, &detail)
+        && ws_schedule_parse(*req->conf->tz, &c->schedule, &parsed, &detail)
            != NGX_OK)
     {
         return ws_body_invalid(req, "autostart_schedule", detail);

@@ -45,7 +45,7 @@ typedef struct {
     ngx_uint_t                  dialect;
     ngx_http_complex_value_t   *identity;
     ws_store_conf_t            *store;
-    ws_tz_db_t                 *tz;
+    ws_tz_db_t                **tz;         /* the zones, loaded last */
 } ws_loc_conf_t;
 
 
@@ -95,6 +95,8 @@ struct ws_request_s {
     ngx_str_t                   body;
     size_t                      body_size;  /* allocated */
     json_t                     *json;
+
+    ngx_str_t                   page;       /* instead of nginx' error page */
 
     /* reading */
     ws_redis_cmd_t             *cmd;        /* under way */

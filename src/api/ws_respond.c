@@ -69,12 +69,21 @@ ws_respond_header(ws_request_t *req, ngx_uint_t status, off_t length)
     r->headers_out.content_length_n = length;
 
     if (status != NGX_HTTP_NO_CONTENT) {
-        ngx_str_set(&r->headers_out.content_type, WS_TYPE);
-        r->headers_out.content_type_len = r->headers_out.content_type.len;
-        r->headers_out.content_type_lowcase = NULL;
+        ws_respond_type(r);
     }
 
     return ngx_http_send_header(r);
+}
+
+
+void
+ws_respond_type(ngx_http_request_t *r)
+{
+    ngx_str_set(&r->headers_out.content_type, WS_TYPE);
+
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+    ngx_str_null(&r->headers_out.charset);
 }
 
 

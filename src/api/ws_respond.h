@@ -52,6 +52,9 @@ ngx_int_t ws_error_body(ngx_pool_t *pool, const char *message,
     const char *detail, ngx_str_t *field, ngx_str_t *field_detail,
     ngx_str_t *out);
 
+/* the type of all answers with a body */
+void ws_respond_type(ngx_http_request_t *r);
+
 /* for statuses that nginx itself answers with; a constant */
 const char *ws_status_message(ngx_uint_t status);
 

@@ -1,0 +1,35 @@
+
+/*
+ * Configuration: reading and merging the directives.
+ */
+
+
+#ifndef _WS_CONF_H_INCLUDED_
+#define _WS_CONF_H_INCLUDED_
+
+
+#include "ws_request.h"
+
+
+typedef struct {
+    ngx_array_t      stores;        /* ws_store_conf_t *, distinct ones */
+    ws_tz_db_t      *tz;
+    ngx_uint_t       used;          /* some location has workspace_api */
+} ws_main_conf_t;
+
+
+void *ws_conf_create_main(ngx_conf_t *cf);
+char *ws_conf_init_main(ngx_conf_t *cf, void *conf);
+void *ws_conf_create_loc(ngx_conf_t *cf);
+char *ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
+
+/* directives, see docs/directives.md */
+char *ws_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ws_conf_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* loads the time zones, once a configuration; NGX_OK or NGX_ERROR */
+ngx_int_t ws_conf_tz(ngx_conf_t *cf, ws_main_conf_t *wmcf);
+
+
+#endif /* _WS_CONF_H_INCLUDED_ */

@@ -1,0 +1,249 @@
+
+/*
+ * A request meets the module three times:
+ *
+ * post-read: before nginx knows the location it may already log the request,
+ *     so a token in the query string is taken out of the request line;
+ * rewrite: the route is found and the token's user looked up, so that
+ *     limit_req, map and access rules can use $workspace_user and the others.
+ *     Nothing is refused here;
+ * content: the answer.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ws_api.h"
+#include "ws_auth.h"
+#include "ws_conf.h"
+#include "ws_secret.h"
+#include "ws_watch.h"
+#include "ws_worker.h"
+
+
+static ngx_int_t ws_worker_post_read(ngx_http_request_t *r);
+static ngx_int_t ws_worker_rewrite(ngx_http_request_t *r);
+static ws_request_t *ws_worker_request(ngx_http_request_t *r);
+static void ws_worker_route(ws_request_t *req);
+
+
+ngx_int_t
+ws_worker_init(ngx_cycle_t *cycle)
+{
+    ngx_uint_t         i;
+    ws_main_conf_t    *wmcf;
+    ws_store_conf_t  **stores;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    wmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_workspace_module);
+    if (wmcf == NULL || !wmcf->used) {
+        return NGX_OK;
+    }
+
+    stores = wmcf->stores.elts;
+
+    for (i = 0; i < wmcf->stores.nelts; i++) {
+
+        stores[i]->store = ws_store_create(cycle->pool, stores[i], cycle->log);
+        if (stores[i]->store == NULL) {
+            return NGX_ERROR;
+        }
+
+        stores[i]->watch = ws_watch_create(cycle->pool, stores[i]->store);
+        if (stores[i]->watch == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ws_worker_exit(ngx_cycle_t *cycle)
+{
+    ngx_uint_t         i;
+    ws_main_conf_t    *wmcf;
+    ws_store_conf_t  **stores;
+
+    wmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_workspace_module);
+    if (wmcf == NULL) {
+        return;
+    }
+
+    stores = wmcf->stores.elts;
+
+    for (i = 0; i < wmcf->stores.nelts; i++) {
+        if (stores[i]->store) {
+            ws_store_close(stores[i]->store);
+        }
+    }
+}
+
+
+ngx_int_t
+ws_worker_phases(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ws_worker_post_read;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ws_worker_rewrite;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ws_worker_post_read(ngx_http_request_t *r)
+{
+    if (r->args.len) {
+        ws_secret_hide_line(r);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ws_worker_rewrite(ngx_http_request_t *r)
+{
+    ws_request_t   *req;
+    ws_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_workspace_module);
+
+    if (!wlcf->enabled) {
+        return NGX_DECLINED;
+    }
+
+    req = ws_worker_request(r);
+    if (req == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /*
+     * with workspace_identity the user is known only after the access
+     * phase, where auth_request runs
+     */
+
+    if (wlcf->identity || req->route_rc != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (ws_auth_token(req) == NGX_AGAIN) {
+        req->identifying = 1;
+        return NGX_DONE;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ws_worker_handler(ngx_http_request_t *r)
+{
+    ws_request_t  *req;
+
+    req = ws_worker_request(r);
+    if (req == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* ends with ngx_http_finalize_request(), now or later */
+
+    r->main->count++;
+
+    req->handler = ws_api_start;
+
+    ws_request_run(req);
+
+    return NGX_DONE;
+}
+
+
+/* the module's context of a request; anew after an internal redirect */
+
+static ws_request_t *
+ws_worker_request(ngx_http_request_t *r)
+{
+    ws_request_t   *req;
+    ws_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_workspace_module);
+    req = ngx_http_get_module_ctx(r, ngx_http_workspace_module);
+
+    if (req && req->conf == wlcf) {
+        return req;
+    }
+
+    if (req == NULL) {
+        req = ws_request_create(r);
+        if (req == NULL) {
+            return NULL;
+        }
+
+        if (ws_secret_find(r, &req->token) != NGX_OK) {
+            return NULL;
+        }
+
+        if (r->args.len) {
+            ws_secret_hide(r);
+        }
+
+        ngx_http_set_ctx(r, req, ngx_http_workspace_module);
+    }
+
+    req->conf = wlcf;
+    req->store = wlcf->store->store;
+    req->watch = wlcf->store->watch;
+
+    ws_worker_route(req);
+
+    return req;
+}
+
+
+static void
+ws_worker_route(ws_request_t *req)
+{
+    ngx_str_t            path;
+    ngx_str_t           *prefix;
+    ngx_http_request_t  *r;
+
+    r = req->http;
+    prefix = &req->conf->prefix;
+
+    req->route_rc = NGX_DECLINED;
+
+    if (r->uri.len <= prefix->len
+        || ngx_strncmp(r->uri.data, prefix->data, prefix->len) != 0)
+    {
+        return;
+    }
+
+    path.data = r->uri.data + prefix->len;
+    path.len = r->uri.len - prefix->len;
+
+    req->route_rc = ws_route(&path, r->method, &req->route);
+}
