@@ -11,10 +11,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include "src/module/ws_conf.h"
-#include "src/module/ws_error_filter.h"
-#include "src/module/ws_variable.h"
-#include "src/module/ws_worker.h"
+#include "ws_conf.h"
+#include "ws_error_filter.h"
+#include "ws_variable.h"
+#include "ws_worker.h"
 
 
 static char *ngx_http_workspace_api(ngx_conf_t *cf, ngx_command_t *cmd,
