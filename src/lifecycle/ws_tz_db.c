@@ -110,6 +110,7 @@ ws_tz_find(const ws_tz_db_t *db, ngx_str_t *name)
     ws_tz_entry_t   key, *found;
 
     key.name = *name;
+    key.tz = NULL;
 
     found = bsearch(&key, db->entries, db->n, sizeof(ws_tz_entry_t),
                     ws_tz_compare);
