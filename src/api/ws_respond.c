@@ -65,6 +65,12 @@ ws_respond_header(ws_request_t *req, ngx_uint_t status, off_t length)
     r = req->http;
     req->answered = 1;
 
+    /* a body that nobody wanted must not be taken for the next request */
+
+    if (!req->body_started && ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
+
     r->headers_out.status = status;
     r->headers_out.content_length_n = length;
 

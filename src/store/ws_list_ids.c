@@ -21,6 +21,15 @@ static ngx_int_t ws_list_table_init(ws_list_table_t *t, ngx_pool_t *pool,
 static ws_uuid_t **ws_list_table_slot(ws_list_table_t *t, ws_uuid_t *id);
 
 
+void
+ws_list_ids_init(ws_list_ids_t *ids, ngx_log_t *log)
+{
+    ngx_memzero(ids, sizeof(ws_list_ids_t));
+
+    ids->log = log;
+}
+
+
 ws_uuid_t *
 ws_list_ids_append(ws_list_ids_t *ids, const ws_uuid_t *id)
 {
@@ -31,7 +40,7 @@ ws_list_ids_append(ws_list_ids_t *ids, const ws_uuid_t *id)
 
     if (chunk == NULL || chunk->tail == WS_LIST_CHUNK) {
 
-        chunk = ngx_alloc(sizeof(ws_list_chunk_t), NULL);
+        chunk = ngx_alloc(sizeof(ws_list_chunk_t), ids->log);
         if (chunk == NULL) {
             return NULL;
         }
@@ -73,7 +82,7 @@ ws_list_ids_prepend(ws_list_ids_t *ids, ws_list_ids_t *front)
         ids->last = front->last;
     }
 
-    ngx_memzero(front, sizeof(ws_list_ids_t));
+    ws_list_ids_init(front, front->log);
 }
 
 
@@ -131,6 +140,11 @@ ws_list_ids_limit(ws_list_ids_t *ids, ngx_uint_t n)
     ws_list_chunk_t  *chunk;
 
     if (n >= ids->n) {
+        return;
+    }
+
+    if (n == 0) {
+        ws_list_ids_free(ids);
         return;
     }
 

@@ -28,14 +28,16 @@ struct ws_list_chunk_s {
 };
 
 
-/* zeroed: empty; a nil id in it stands for none */
-
 typedef struct {
     ws_list_chunk_t     *first;
     ws_list_chunk_t     *last;
-    ngx_uint_t           n;         /* without nil ones */
+    ngx_uint_t           n;         /* a nil id in it does not count */
+    ngx_log_t           *log;
 } ws_list_ids_t;
 
+
+/* an empty list; no memory is taken before the first id */
+void ws_list_ids_init(ws_list_ids_t *ids, ngx_log_t *log);
 
 /*
  * Appends an id.  Returns its place, valid until it is taken or the list is

@@ -48,25 +48,13 @@ ws_sse_retry(ws_json_t *w, ngx_uint_t ms)
 ngx_uint_t
 ws_sse_one_line(u_char *p, u_char *last)
 {
-    u_char            c;
-    ngx_uint_t        i, n;
-    static const char ends[] = "\n\r";
+    ngx_uint_t  n;
 
     n = 0;
 
-    for (i = 0; i < 2; i++) {
-        u_char  *q;
-
-        c = ends[i];
-
-        for (q = p; q < last; q++) {
-            q = memchr(q, c, last - q);
-
-            if (q == NULL) {
-                break;
-            }
-
-            *q = ' ';
+    for ( /* void */ ; p < last; p++) {
+        if (*p == LF || *p == CR) {
+            *p = ' ';
             n++;
         }
     }

@@ -1,0 +1,82 @@
+
+/*
+ * Finding what a listing lists: which workspaces, in which order, how many.
+ *
+ * A plan of one term is read by rank: its members are the answer, and a page
+ * of them is one command.  With more terms, or a part of a name, the smallest
+ * term is read from its beginning to its end and each member checked against
+ * the others.  All commands are bounded (WS_LIST_BATCH members), and none
+ * waits longer than the connection's read timeout.
+ *
+ * Round trips to Redis, with n the members of the smallest term:
+ *     one term, a page of at most WS_LIST_BATCH         1
+ *     one term, or a part of a name only                1 + n / WS_LIST_BATCH
+ *     more terms                                        3 + n / WS_LIST_BATCH
+ * and one more wherever there is more than one batch (see below); two batches
+ * are under way at any time.
+ *
+ * What is promised: the ids are a snapshot; nothing that happens while the
+ * documents are fetched and sent adds one, repeats one or changes the order.
+ * While the ids themselves are read:
+ * - none is there twice;
+ * - a workspace that exists and matches from the beginning to the end is
+ *   there, also when it is used meanwhile and moves to the front: after a
+ *   reading of more than one batch the front is read again, as far as the
+ *   reading's beginning (WS_LIST_SKEW_MS earlier: clocks differ), and what
+ *   was missed is put before the rest;
+ * - a workspace that is created, deleted, or begins or ceases to match
+ *   meanwhile may be there or not; one renamed among others used in the same
+ *   millisecond may be missed;
+ * - with an offset, or more than WS_LIST_PASSES readings of the front that
+ *   were not done by one batch, one that moves may be missed as well.
+ *
+ * count is the size of the snapshot where that is complete, else the number
+ * of members of the term, counted by the same round trip.
+ */
+
+
+#ifndef _WS_LIST_H_INCLUDED_
+#define _WS_LIST_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ws_store.h"
+#include "ws_list_ids.h"
+#include "ws_list_plan.h"
+
+
+#define WS_LIST_BATCH    1000           /* members a command reads, at most */
+#define WS_LIST_SKEW_MS  1000
+#define WS_LIST_PASSES   4
+
+
+typedef struct ws_list_s  ws_list_t;
+
+
+/*
+ * Begins to find the ids of a plan: all behind the first "offset" ones, at
+ * most "limit" (0: no limit).  "handler" is called once when that is done or
+ * has failed, never from inside.  The plan must live as long as the list.
+ *
+ * NULL without memory.
+ */
+ws_list_t *ws_list_create(ws_store_t *store, ngx_log_t *log,
+    ws_list_plan_t *plan, ngx_uint_t offset, ngx_uint_t limit,
+    void (*handler)(void *data), void *data);
+
+/*
+ * NGX_OK     done: "count" and "ids" are there; the ids are taken over
+ * NGX_AGAIN  the handler will be called
+ * NGX_ERROR  Redis did not answer, or no memory
+ */
+ngx_int_t ws_list_find(ws_list_t *list, ngx_uint_t *count, ws_list_ids_t *ids);
+
+/* microseconds waited for Redis */
+uint64_t ws_list_usec(ws_list_t *list);
+
+/* legal at any time but from inside the handler's call chain; NULL is ignored */
+void ws_list_destroy(ws_list_t *list);
+
+
+#endif /* _WS_LIST_H_INCLUDED_ */
