@@ -9,6 +9,8 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use Getopt::Long;
 use TAP::Harness;
 
@@ -23,10 +25,14 @@ my $reports = $ENV{WORKSPACE_SANITIZED};
 if (defined $reports) {
     my $common = "log_path=$reports/report:exitcode=99";
 
-    $ENV{ASAN_OPTIONS} = "$common:detect_leaks=1:abort_on_error=0"
-                         . ':detect_stack_use_after_return=1'
-                         . ':strict_string_checks=1';
+    # leaks are told apart by whole stacks, through code without frame
+    # pointers too
+
+    $ENV{ASAN_OPTIONS} = "$common:detect_leaks=1:fast_unwind_on_malloc=0"
+                         . ':detect_stack_use_after_return=1';
     $ENV{UBSAN_OPTIONS} = "$common:halt_on_error=1:print_stacktrace=1";
+    $ENV{LSAN_OPTIONS} = 'print_suppressions=0:suppressions='
+                         . dirname(abs_path(__FILE__)) . '/lsan.supp';
 }
 
 my ($passed, $failed) = (0, 0);

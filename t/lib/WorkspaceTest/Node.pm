@@ -157,9 +157,9 @@ sub start {
         die "nginx ($self->{name}) does not start: $text\n";
     }
 
-    if (!$self->wait_until(10, sub { $self->pid && $self->workers })) {
+    if (!$self->wait_until(10, sub { $self->has_all_workers })) {
         $self->kill9;
-        die "nginx ($self->{name}) has no worker\n";
+        die "nginx ($self->{name}) has no workers\n";
     }
 }
 
@@ -239,20 +239,30 @@ sub old_workers {
 }
 
 
+# true when as many workers as configured take connections
+
+sub has_all_workers {
+    my ($self) = @_;
+
+    open my $in, '<', "$self->{dir}/conf/nginx.conf" or return 0;
+    my ($count) = map { /^\s*worker_processes\s+(\d+)/ ? $1 : () } <$in>;
+
+    return $self->workers == $count;
+}
+
+
 # Reloads and waits until all workers are new ones (old ones may still run:
 # see old_workers).  True when that happened within $seconds (5).
 
 sub reload {
     my ($self, $seconds) = @_;
 
-    my %before = map { $_ => 1 } $self->workers;
-    my $count = keys %before;
+    my %before = map { $_ => 1 } $self->workers, $self->old_workers;
 
     kill 'HUP', $self->pid;
 
     return $self->wait_until($seconds // 5, sub {
-        my @now = $self->workers;
-        return @now == $count && !grep { $before{$_} } @now;
+        return $self->has_all_workers && !grep { $before{$_} } $self->workers;
     });
 }
 
