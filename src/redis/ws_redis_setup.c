@@ -29,8 +29,8 @@ ws_redis_setup_init(ws_redis_conn_t *conn, ngx_pool_t *pool)
     conf = conn->conf;
 
     if (conf->password.len) {
-        argc = 0;
-        ngx_str_set(&argv[argc++], "AUTH");
+        ngx_str_set(&argv[0], "AUTH");
+        argc = 1;
 
         if (conf->username.len) {
             argv[argc++] = conf->username;
