@@ -327,7 +327,7 @@ ws_request_workspace(ws_request_t *req, ngx_uint_t action)
 static ngx_int_t
 ws_request_load(ws_request_t *req)
 {
-    ngx_str_t  argv[6];
+    ngx_str_t  argv[8];
 
     ngx_str_set(&argv[0], "HMGET");
     argv[1] = ws_key_workspace(ws_request_pool(req), req->store->ks, &req->id);
@@ -335,12 +335,14 @@ ws_request_load(ws_request_t *req)
     ngx_str_set(&argv[3], "m");
     ngx_str_set(&argv[4], "d");
     ngx_str_set(&argv[5], "p");
+    ngx_str_set(&argv[6], "l");
+    ngx_str_set(&argv[7], "e");
 
     if (argv[1].data == NULL) {
         return NGX_ERROR;
     }
 
-    return ws_request_read(req, req->for_change ? 6 : 5, argv,
+    return ws_request_read(req, req->for_change ? 8 : 5, argv,
                            ws_request_loaded);
 }
 

@@ -22,8 +22,6 @@ static ngx_int_t ws_build_archive(ws_workspace_t *w, json_t *build);
 static json_t *ws_build_document(ws_workspace_t *w, ws_build_new_t *nb,
     int64_t number);
 static json_t *ws_build_job(ws_workspace_t *w, ws_build_new_t *nb);
-static ngx_int_t ws_build_set_job(ws_workspace_t *w, const char *status,
-    int64_t now_ms);
 static ngx_int_t ws_build_set_deadline(ws_workspace_t *w, int64_t now_ms);
 static ngx_int_t ws_build_set_resources(ws_workspace_t *w, json_t *resources,
     int64_t now_ms, const char **detail);
@@ -343,7 +341,7 @@ ws_build_set_deadline(ws_workspace_t *w, int64_t now_ms)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ws_build_set_job(ws_workspace_t *w, const char *status, int64_t now_ms)
 {
     json_t      *build;

@@ -64,6 +64,10 @@ ngx_int_t ws_build_finish(ws_workspace_t *w, ngx_str_t *error,
 ngx_int_t ws_build_extend(ws_workspace_t *w, int64_t deadline_ms,
     int64_t now_ms, ngx_uint_t *status, const char **detail);
 
+/* Sets the job's status, and what follows from it.  NGX_OK or NGX_ERROR. */
+ngx_int_t ws_build_set_job(ws_workspace_t *w, const char *status,
+    int64_t now_ms);
+
 /* the table of the contract; a constant string, "" if not in the table */
 const char *ws_build_status(const char *job_status, const char *transition);
 

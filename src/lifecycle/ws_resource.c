@@ -157,6 +157,25 @@ ws_resource_complete(ws_resource_ctx_t *ctx, json_t *given, json_t **out)
 }
 
 
+ngx_uint_t
+ws_resource_known(ngx_uint_t what, ngx_str_t *value)
+{
+    const char *const  *v;
+
+    v = (what == WS_KNOWN_LIFECYCLE) ? ws_agent_lifecycles : ws_app_healths;
+
+    for ( /* void */ ; *v; v++) {
+        if (ngx_strlen(*v) == value->len
+            && ngx_memcmp(*v, value->data, value->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ws_resource_one(ws_resource_ctx_t *ctx, json_t *given, json_t *out)
 {

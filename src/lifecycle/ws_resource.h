@@ -39,4 +39,13 @@ ngx_int_t ws_resource_complete(ws_resource_ctx_t *ctx, json_t *given,
     json_t **out);
 
 
+/* whether a value is one that the API knows; 1 or 0 */
+typedef enum {
+    WS_KNOWN_LIFECYCLE = 0,         /* of an agent */
+    WS_KNOWN_HEALTH                 /* of an app */
+} ws_known_e;
+
+ngx_uint_t ws_resource_known(ngx_uint_t what, ngx_str_t *value);
+
+
 #endif /* _WS_RESOURCE_H_INCLUDED_ */

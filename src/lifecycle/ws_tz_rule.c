@@ -10,6 +10,11 @@
 #include "ws_tz_rule.h"
 
 
+/* two a year, from the second year before to the year after */
+
+#define WS_TZ_CHANGES  8
+
+
 typedef struct {
     u_char    *p;
     u_char    *last;
@@ -29,7 +34,7 @@ static ngx_int_t ws_tz_rule_time(ws_tz_cursor_t *c, ngx_int_t max_hours,
 static ngx_int_t ws_tz_rule_number(ws_tz_cursor_t *c, ngx_int_t min,
     ngx_int_t max, ngx_int_t *n);
 static ngx_uint_t ws_tz_rule_take(ws_tz_cursor_t *c, u_char ch);
-static void ws_tz_rule_year(const ws_tz_rule_t *rule, int64_t year,
+static void ws_tz_rule_changes(const ws_tz_rule_t *rule, int64_t year,
     ws_tz_change_t *change);
 static int64_t ws_tz_date_seconds(const ws_tz_date_t *date, int64_t year);
 static int64_t ws_tz_month_day(const ws_tz_date_t *date, int64_t year);
@@ -102,11 +107,10 @@ ws_tz_rule_at(const ws_tz_rule_t *rule, int64_t utc, int64_t *end)
     int32_t         offset;
     int64_t         year;
     ngx_uint_t      i;
-    ws_tz_change_t  change[6];
-
-    *end = INT64_MAX;
+    ws_tz_change_t  change[WS_TZ_CHANGES];
 
     if (rule->std == rule->dst) {
+        *end = INT64_MAX;
         return rule->std;
     }
 
@@ -115,33 +119,26 @@ ws_tz_rule_at(const ws_tz_rule_t *rule, int64_t utc, int64_t *end)
 
     year = ws_tz_year_of(ws_tz_floor(utc, 86400));
 
-    ws_tz_rule_year(rule, year - 1, &change[0]);
-    ws_tz_rule_year(rule, year, &change[2]);
-    ws_tz_rule_year(rule, year + 1, &change[4]);
+    ws_tz_rule_changes(rule, year, change);
 
-    /* before the first change there is what the second one returns to */
+    offset = rule->std;
+    *end = ws_tz_year_start(year + 1) * 86400;
 
-    offset = change[1].offset;
-
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < WS_TZ_CHANGES; i++) {
 
         if (change[i].at <= utc) {
             offset = change[i].offset;
             continue;
         }
 
-        /*
-         * DST that lasts all year ends at the instant when it starts again,
-         * or after it, and this is no change
-         */
+        /* of two changes at once the second one counts */
 
-        if (i + 1 < 6 && change[i + 1].at <= change[i].at) {
-            i++;
+        if (i + 1 < WS_TZ_CHANGES && change[i + 1].at == change[i].at) {
             continue;
         }
 
         if (change[i].offset != offset) {
-            *end = change[i].at;
+            *end = ngx_min(*end, change[i].at);
             break;
         }
     }
@@ -316,27 +313,41 @@ ws_tz_rule_take(ws_tz_cursor_t *c, u_char ch)
 }
 
 
-/* the two changes of a year, the earlier one first */
+/*
+ * All changes that may matter to a year, in order.  Rules move a change by a
+ * week at most, so that the year before has the last change before a year or
+ * the year before that, and the year after may have one in it.
+ *
+ * With DST that lasts all year it ends at the instant when it starts again:
+ * changes at once stay in the order of their years.
+ */
 
 static void
-ws_tz_rule_year(const ws_tz_rule_t *rule, int64_t year,
+ws_tz_rule_changes(const ws_tz_rule_t *rule, int64_t year,
     ws_tz_change_t *change)
 {
-    ws_tz_change_t  start, end;
+    int64_t         y;
+    ngx_uint_t      i, j;
+    ws_tz_change_t  c;
 
-    start.at = ws_tz_date_seconds(&rule->start, year) - rule->std;
-    start.offset = rule->dst;
+    for (i = 0; i < WS_TZ_CHANGES; i++) {
 
-    end.at = ws_tz_date_seconds(&rule->end, year) - rule->dst;
-    end.offset = rule->std;
+        y = year - 2 + i / 2;
 
-    if (start.at <= end.at) {
-        change[0] = start;
-        change[1] = end;
+        if (i % 2 == 0) {
+            c.at = ws_tz_date_seconds(&rule->start, y) - rule->std;
+            c.offset = rule->dst;
 
-    } else {
-        change[0] = end;
-        change[1] = start;
+        } else {
+            c.at = ws_tz_date_seconds(&rule->end, y) - rule->dst;
+            c.offset = rule->std;
+        }
+
+        for (j = i; j && change[j - 1].at > c.at; j--) {
+            change[j] = change[j - 1];
+        }
+
+        change[j] = c;
     }
 }
 

@@ -44,10 +44,10 @@ ngx_int_t ws_tz_rule_parse(ngx_str_t *text, ws_tz_rule_t *rule);
 
 /*
  * The offset in force at a time, and a later time until which it certainly
- * lasts: that of the next change, or INT64_MAX when there is none.  (With DST
- * that lasts all year it may be one at which nothing changes.)  Times more
- * than WS_TZ_MARGIN before WS_TZ_MIN_TIME or after WS_TZ_MAX_TIME count as
- * just so far away.
+ * lasts: that of the next change or the end of the year (in UTC), whichever
+ * comes first; INT64_MAX when nothing ever changes.  Times more than
+ * WS_TZ_MARGIN before WS_TZ_MIN_TIME or after WS_TZ_MAX_TIME count as just so
+ * far away.
  */
 int32_t ws_tz_rule_at(const ws_tz_rule_t *rule, int64_t utc, int64_t *end);
 

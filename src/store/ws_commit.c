@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include "ws_workspace.h"
 #include "ws_index.h"
+#include "ws_due.h"
 
 
 typedef struct {
@@ -30,6 +31,7 @@ static void ws_commit_guards(ws_commit_t *c);
 static void ws_commit_names(ws_commit_t *c);
 static void ws_commit_builds(ws_commit_t *c);
 static void ws_commit_queue(ws_commit_t *c);
+static void ws_commit_lease(ws_commit_t *c);
 static ngx_int_t ws_commit_document(ws_commit_t *c, ws_state_t *state);
 static ngx_str_t ws_commit_meta(ws_commit_t *c);
 static ngx_uint_t ws_same(ngx_str_t *a, ngx_str_t *b);
@@ -40,7 +42,7 @@ ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
     ws_state_t *state)
 {
     ws_commit_t   c;
-    ngx_array_t  *index;
+    ngx_array_t  *index, *due;
 
     c.w = w;
     c.ks = ks;
@@ -51,9 +53,14 @@ ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
     c.key = ws_key_workspace(txn->pool, ks, &w->id);
     c.deleted = ws_workspace_deleted(w);
 
-    index = ws_workspace_index(w);
+    if (ws_due_arm(w, ks) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-    if (index == NULL || c.id.data == NULL || c.owner.data == NULL
+    index = ws_workspace_index(w);
+    due = ws_due_entries(w);
+
+    if (index == NULL || due == NULL || c.id.data == NULL || c.owner.data == NULL
         || c.key.data == NULL || ws_workspace_lower_name(w, &c.name) != NGX_OK)
     {
         return NGX_ERROR;
@@ -63,7 +70,9 @@ ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
     ws_commit_names(&c);
     ws_commit_builds(&c);
     ws_commit_queue(&c);
+    ws_commit_lease(&c);
     ws_index_diff(txn, ks, c.shard, w->indexed, index);
+    ws_due_diff(txn, ks, c.shard, w->due, due);
 
     if (ws_commit_document(&c, state) != NGX_OK) {
         return NGX_ERROR;
@@ -194,6 +203,9 @@ ws_commit_queue(ws_commit_t *c)
     }
 
     if (queued.len) {
+        /* tells provisioners that wait; the message says nothing more */
+        ws_txn_publish(c->txn, queue, queued);
+
         job = json_object_get(ws_workspace_build(c->w), "job");
 
         if (ws_json_get_time(job, "created_at", &created) != NGX_OK) {
@@ -204,6 +216,33 @@ ws_commit_queue(ws_commit_t *c)
         score = ws_int_str(c->txn->pool, created);
         ws_txn_command(c->txn, "ZADD", queue, 2, &score, &queued);
     }
+}
+
+
+static void
+ws_commit_lease(ws_commit_t *c)
+{
+    ngx_str_t  l, e, ms;
+
+    if (c->w->agent_token.len) {
+        ws_txn_hset(c->txn, c->key, "at", c->w->agent_token);
+    }
+
+    if (ws_same(&c->w->lease, &c->w->leased)) {
+        return;
+    }
+
+    ngx_str_set(&l, "l");
+    ngx_str_set(&e, "e");
+
+    if (c->w->lease.len == 0) {
+        ws_txn_command(c->txn, "HDEL", c->key, 2, &l, &e);
+        return;
+    }
+
+    ms = ws_int_str(c->txn->pool, c->w->lease_ms);
+
+    ws_txn_command(c->txn, "HSET", c->key, 4, &l, &c->w->lease, &e, &ms);
 }
 
 

@@ -15,11 +15,13 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ws_uuid.h"
+#include "ws_tz.h"
 
 
 typedef struct {
     ngx_str_t    prefix;
     ngx_uint_t   shards;            /* a power of two, 1 .. 1024 */
+    ws_tz_db_t  *tz;                /* for schedules; NULL: none are set off */
 } ws_keyspace_t;
 
 

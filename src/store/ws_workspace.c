@@ -12,11 +12,14 @@
 #include <stdio.h>
 #include "ws_workspace.h"
 #include "ws_index.h"
+#include "ws_due.h"
 #include "ws_json_set.h"
 
 
 static void ws_workspace_cleanup(void *data);
 static ws_workspace_t *ws_workspace_alloc(ngx_pool_t *pool);
+static ngx_int_t ws_workspace_load_lease(ws_workspace_t *w, ws_reply_t *l,
+    ws_reply_t *e);
 static ngx_int_t ws_workspace_snapshot(ws_workspace_t *w);
 static ngx_int_t ws_workspace_push(ngx_array_t *list, ws_index_entry_t *proto,
     const char *kind, ngx_str_t a, ngx_str_t b);
@@ -202,6 +205,13 @@ ws_workspace_load(ngx_pool_t *pool, const ws_uuid_t *id, ws_reply_t *reply,
         return NGX_ERROR;
     }
 
+    if (reply->n >= 6
+        && ws_workspace_load_lease(w, &reply->elts[4], &reply->elts[5])
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (ws_workspace_snapshot(w) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -209,6 +219,22 @@ ws_workspace_load(ngx_pool_t *pool, const ws_uuid_t *id, ws_reply_t *reply,
     *wp = w;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ws_workspace_load_lease(ws_workspace_t *w, ws_reply_t *l, ws_reply_t *e)
+{
+    if (l->type != WS_REPLY_STRING || e->type != WS_REPLY_STRING) {
+        return NGX_OK;
+    }
+
+    w->lease.len = l->str.len;
+    w->lease.data = ngx_pstrdup(w->pool, &l->str);
+    w->lease_ms = ngx_atoi(e->str.data, e->str.len);
+    w->leased = w->lease;
+
+    return w->lease.data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -287,8 +313,11 @@ static ngx_int_t
 ws_workspace_snapshot(ws_workspace_t *w)
 {
     w->indexed = ws_workspace_index(w);
+    w->due = ws_due_entries(w);
 
-    if (w->indexed == NULL || ws_workspace_lower_name(w, &w->name) != NGX_OK) {
+    if (w->indexed == NULL || w->due == NULL
+        || ws_workspace_lower_name(w, &w->name) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -349,6 +378,10 @@ ws_workspace_set_schedule(ws_workspace_t *w, ngx_str_t *schedule,
     } else if (ws_json_set_str(w->doc, "autostart_schedule", schedule)
                != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (ws_json_set_int(w->priv, "schedule_set_ms", now_ms) != NGX_OK) {
         return NGX_ERROR;
     }
 

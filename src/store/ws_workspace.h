@@ -10,6 +10,9 @@
  *     d   the public JSON object without its braces and without the fields
  *         that belong to the template
  *     p   private JSON object
+ *     l   id of the lease of its job, e when that ends (ws_job.h)
+ *     at  hash of the secret of its agents' token, h:<agent> their last signs
+ *         of life (ws_agent.h)
  * A reader copies d; only a writer parses it.
  */
 
@@ -46,7 +49,13 @@ typedef struct {
     ws_meta_t        meta;          /* as stored */
     json_t          *doc;           /* public; freed with the pool */
     json_t          *priv;          /* private; freed with the pool */
+    ngx_str_t        lease;         /* fields l and e, see ws_job.h */
+    int64_t          lease_ms;
+    ngx_str_t        agent_token;   /* set: the new field at, a hash */
+
     ngx_array_t     *indexed;       /* ws_index_entry_t, as stored */
+    ngx_array_t     *due;           /* ws_due_entry_t, as stored */
+    ngx_str_t        leased;        /* the lease, as stored */
     ngx_str_t        name;          /* lower case, as stored */
     ngx_str_t        queued;        /* id of its pending job, as stored */
     ngx_str_t        archived;      /* id of the build that this commit ... */
@@ -102,7 +111,8 @@ void ws_workspace_show(ws_json_t *w, ws_state_t *state, ws_meta_t *meta,
 /* Writing: load or make, change, commit. */
 
 /*
- * Takes the reply to HMGET key v m d p.
+ * Takes the reply to HMGET key v m d p l e, and maybe more; without l and e
+ * what is loaded is only to be looked at, not to be committed.
  * NGX_OK, NGX_DECLINED no such workspace, NGX_ERROR.
  */
 ngx_int_t ws_workspace_load(ngx_pool_t *pool, const ws_uuid_t *id,
