@@ -21,6 +21,8 @@
 #include "ws_sse.h"
 
 
+static ngx_int_t ws_stream_begin(ws_stream_t *stream, ngx_str_t *first);
+static ngx_int_t ws_stream_cleanups(ws_stream_t *stream);
 static ngx_int_t ws_stream_prepare(ngx_http_request_t *r);
 static ngx_int_t ws_stream_add_header(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value);
@@ -37,29 +39,39 @@ static void ws_stream_freed(void *data);
 ngx_int_t
 ws_stream_open(ws_stream_t *stream, ngx_http_request_t *r, ngx_str_t *first)
 {
+    ngx_int_t  rc;
+
+    stream->request = r;
+
+    rc = ws_stream_begin(stream, first);
+
+    if (rc != NGX_OK) {
+        ws_stream_ended(stream);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ws_stream_begin(ws_stream_t *stream, ngx_str_t *first)
+{
     ngx_int_t                  rc;
-    ngx_pool_cleanup_t        *free;
-    ngx_http_cleanup_t        *end;
+    ngx_http_request_t        *r;
     ngx_http_core_loc_conf_t  *clcf;
+
+    r = stream->request;
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    free = ngx_pool_cleanup_add(r->pool, 0);
-    end = ngx_http_cleanup_add(r, 0);
-
-    if (free == NULL || end == NULL || ws_stream_prepare(r) != NGX_OK) {
+    if (ws_stream_cleanups(stream) != NGX_OK
+        || ws_stream_prepare(r) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    free->handler = ws_stream_freed;
-    free->data = stream;
-    end->handler = ws_stream_ended;
-    end->data = stream;
-
-    stream->request = r;
 
     rc = ngx_http_send_header(r);
 
@@ -84,6 +96,28 @@ ws_stream_open(ws_stream_t *stream, ngx_http_request_t *r, ngx_str_t *first)
 
     return ws_stream_send_text(stream, first) == NGX_ERROR ? NGX_ERROR
                                                            : NGX_OK;
+}
+
+
+static ngx_int_t
+ws_stream_cleanups(ws_stream_t *stream)
+{
+    ngx_pool_cleanup_t  *freed;
+    ngx_http_cleanup_t  *ended;
+
+    freed = ngx_pool_cleanup_add(stream->request->pool, 0);
+    ended = ngx_http_cleanup_add(stream->request, 0);
+
+    if (freed == NULL || ended == NULL) {
+        return NGX_ERROR;
+    }
+
+    freed->handler = ws_stream_freed;
+    freed->data = stream;
+    ended->handler = ws_stream_ended;
+    ended->data = stream;
+
+    return NGX_OK;
 }
 
 
@@ -387,7 +421,7 @@ ws_stream_cut(ws_stream_t *stream)
     r = stream->request;
 
     if (r->http_version == NGX_HTTP_VERSION_20) {
-        (void) ngx_shutdown_socket(r->connection->fd, NGX_RDWR_SHUTDOWN);
+        (void) ngx_shutdown_socket(r->connection->fd, SHUT_RDWR);
     }
 }
 

@@ -50,8 +50,8 @@ struct ws_stream_s {
  * Sends the header of an answer that has no end yet and the first piece, and
  * takes over the request's event handlers.  "first" is kept by reference.
  *
- * NGX_OK, or what the content handler is to return: NGX_ERROR or an HTTP
- * status.
+ * NGX_OK, or what the content handler is to return, NGX_ERROR or an HTTP
+ * status; gone has been called then.
  */
 ngx_int_t ws_stream_open(ws_stream_t *stream, ngx_http_request_t *r,
     ngx_str_t *first);

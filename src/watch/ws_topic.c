@@ -1,125 +1,44 @@
 
 /*
  * A topic keeps of its workspace only what tells whether something is news:
- * the newest version and the newest id.  The document itself is there while
- * it waits for its template, and the rendered event while there is somebody
- * who is still to get it.  So ten thousand workspaces that are watched and do
- * not change cost no documents.
+ * the newest version.  The document itself is there while it waits for its
+ * template, and the rendered event while there is somebody who is still to get
+ * it.  So ten thousand workspaces that are watched and do not change cost no
+ * documents.
  *
  * What is not at hand is read again: after each confirmed subscription, as
  * pub/sub forgets what was published before, after a change of the template,
- * and for a subscriber whose caller has read an older state than was
- * published since.  Reading goes through one queue with a bounded number of
- * commands under way and one timer for all that has failed, so that ten
- * thousand subscriptions restored at once are ten thousand short steps and
- * not one long one.
- *
- * An id is the version of the workspace plus the version of its template:
- * both only rise, so whatever changes of what is shown gives a higher id.
+ * and for a subscriber that has read an older state than was published since.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ngx_event.h>
 #include "ws_topic.h"
-#include "ws_dir.h"
+#include "ws_topic_state.h"
 
 
-#define WS_TOPIC_READS      128     /* commands under way */
-#define WS_TOPIC_RETRY_MIN  100     /* ms */
-#define WS_TOPIC_RETRY_MAX  2000
-
-#define WS_TOPIC_POOL       640     /* the structure and a name */
+#define WS_TOPIC_POOL  640          /* the structure and its key */
 
 
-/* a template and the topics that show it */
-
-typedef struct {
-    ngx_str_node_t       sn;
-    ws_uuid_t            id;
-    u_char               text[WS_UUID_LEN];
-    ws_topics_t         *topics;
-    ngx_queue_t          queue;     /* of ws_topic_t */
-    ws_dir_ref_t         ref;
-} ws_topic_template_t;
-
-
-struct ws_topics_s {
-    ws_store_t          *store;
-
-    ngx_rbtree_t         tree;
-    ngx_rbtree_node_t    sentinel;
-
-    ngx_rbtree_t         templates;
-    ngx_rbtree_node_t    templates_sentinel;
-
-    ngx_queue_t          reads;     /* topics to be read */
-    ngx_uint_t           reading;   /* commands under way */
-    ngx_msec_t           delay;     /* of the last retry; 0: all is well */
-    ngx_event_t          retry;
-};
-
-
-struct ws_topic_s {
-    ngx_str_node_t       sn;
-    ws_uuid_t            id;
-    ngx_pool_t          *pool;
-    ws_topics_t         *topics;
-    ws_redis_channel_t   channel;
-    ngx_queue_t          subscribers;
-
-    ws_topic_template_t *template;
-    ngx_queue_t          in_template;
-
-    ngx_queue_t          in_reads;
-    ws_redis_cmd_t      *cmd;       /* reading */
-
-    ws_uuid_t            owner;
-    ws_uuid_t            org;
-    int64_t              version;   /* the newest that was seen */
-
-    ws_state_t          *state;     /* waits for its template */
-    ws_event_t          *event;     /* there are subscribers without it */
-    ngx_uint_t           dirty;     /* so many */
-
-    unsigned             queued:1;  /* in reads */
-    unsigned             again:1;   /* to be read once more */
-    unsigned             wanted:1;  /* even if the version is no news */
-};
-
-
-static ws_topic_t *ws_topic_find(ws_topics_t *topics, const ws_uuid_t *id);
 static ws_topic_t *ws_topic_create(ws_topics_t *topics, const ws_uuid_t *id,
     ws_meta_t *meta);
 static void ws_topic_destroy(ws_topic_t *topic);
-static ws_topic_template_t *ws_topic_template_get(ws_topics_t *topics,
-    const ws_uuid_t *id);
-static void ws_topic_template_leave(ws_topic_t *topic);
-static void ws_topic_template_ready(void *data);
-static ngx_str_node_t *ws_topic_lookup(ngx_rbtree_t *tree,
-    const ws_uuid_t *id);
-static void ws_topic_insert(ngx_rbtree_t *tree, ngx_str_node_t *node,
-    ws_uuid_t *id);
-
+static void ws_topic_clean(ws_topic_t *topic, ws_subscriber_t *subscriber);
 static void ws_topic_ready(void *data);
 static void ws_topic_message(void *data, ngx_str_t *payload);
-static void ws_topic_update(ws_topic_t *topic, ws_state_t *state);
-static void ws_topic_keep(ws_topic_t *topic, ws_state_t *state);
-static void ws_topic_show(ws_topic_t *topic, ws_state_t *state,
-    ws_dir_entry_t *template);
-static ngx_uint_t ws_topic_lacks(ws_subscriber_t *subscriber, int64_t version,
-    int64_t id);
-static void ws_topic_publish(ws_topic_t *topic, ws_event_t *event);
-static void ws_topic_clean(ws_topic_t *topic, ws_subscriber_t *subscriber);
+static void ws_topic_reread(void *data, ws_state_t *state);
 
-static void ws_topic_want(ws_topic_t *topic);
-static void ws_topic_read(ws_topic_t *topic);
-static void ws_topic_read_next(ws_topics_t *topics);
-static ngx_int_t ws_topic_read_one(ws_topic_t *topic);
-static void ws_topic_read_handler(void *data, ws_reply_t *reply);
-static void ws_topic_read_failed(ws_topic_t *topic);
-static void ws_topic_retry_handler(ngx_event_t *ev);
+static ngx_int_t ws_topic_template_join(ws_topic_t *topic,
+    const ws_uuid_t *id);
+static void ws_topic_template_leave(ws_topic_t *topic);
+static void ws_topic_template_changed(ws_topic_template_t *template);
+
+static void ws_topic_insert(ngx_rbtree_t *tree, ngx_str_node_t *node,
+    ws_uuid_t *id);
+static ngx_str_node_t *ws_topic_lookup(ngx_rbtree_t *tree,
+    const ws_uuid_t *id);
+static uint32_t ws_topic_hash(const ws_uuid_t *id);
 
 
 ws_topics_t *
@@ -138,14 +57,10 @@ ws_topics_create(ngx_pool_t *pool, ws_store_t *store)
                     ngx_str_rbtree_insert_value);
     ngx_rbtree_init(&topics->templates, &topics->templates_sentinel,
                     ngx_str_rbtree_insert_value);
-    ngx_queue_init(&topics->reads);
 
-    topics->retry.handler = ws_topic_retry_handler;
-    topics->retry.data = topics;
-    topics->retry.log = store->log;
-    topics->retry.cancelable = 1;
+    topics->rereads = ws_rereads_create(pool, store);
 
-    return topics;
+    return topics->rereads ? topics : NULL;
 }
 
 
@@ -156,7 +71,7 @@ ws_topic_join(ws_topics_t *topics, ws_subscriber_t *subscriber,
     ws_meta_t    meta;
     ws_topic_t  *topic;
 
-    topic = ws_topic_find(topics, id);
+    topic = (ws_topic_t *) ws_topic_lookup(&topics->tree, id);
 
     if (topic == NULL) {
 
@@ -176,7 +91,7 @@ ws_topic_join(ws_topics_t *topics, ws_subscriber_t *subscriber,
     topic->wanted = 1;
 
     if (state->version < topic->version) {
-        ws_topic_read(topic);
+        ws_reread_start(topics->rereads, &topic->reread);
 
     } else {
         ws_topic_update(topic, state);
@@ -237,4 +152,272 @@ const ws_uuid_t *
 ws_topic_org(ws_topic_t *topic)
 {
     return &topic->org;
+}
+
+
+void
+ws_topics_changed(ws_topics_t *topics, ngx_str_t *template)
+{
+    ws_uuid_t           id;
+    ngx_str_node_t     *sn;
+    ngx_rbtree_node_t  *node;
+
+    if (template) {
+
+        if (ws_uuid_parse(template, &id) != NGX_OK) {
+            return;
+        }
+
+        sn = ws_topic_lookup(&topics->templates, &id);
+
+        if (sn) {
+            ws_topic_template_changed((ws_topic_template_t *) sn);
+        }
+
+        return;
+    }
+
+    if (topics->templates.root == &topics->templates_sentinel) {
+        return;
+    }
+
+    for (node = ngx_rbtree_min(topics->templates.root,
+                               &topics->templates_sentinel);
+         node;
+         node = ngx_rbtree_next(&topics->templates, node))
+    {
+        ws_topic_template_changed((ws_topic_template_t *) node);
+    }
+}
+
+
+static ws_topic_t *
+ws_topic_create(ws_topics_t *topics, const ws_uuid_t *id, ws_meta_t *meta)
+{
+    ngx_pool_t  *pool;
+    ws_topic_t  *topic;
+
+    pool = ngx_create_pool(WS_TOPIC_POOL, topics->store->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    topic = ngx_pcalloc(pool, sizeof(ws_topic_t));
+    if (topic == NULL) {
+        goto failed;
+    }
+
+    topic->id = *id;
+    topic->pool = pool;
+    topic->topics = topics;
+    topic->owner = meta->owner;
+    topic->org = meta->org;
+
+    ngx_queue_init(&topic->subscribers);
+
+    topic->channel.name = ws_key_workspace(pool, topics->store->ks, id);
+    topic->channel.ready = ws_topic_ready;
+    topic->channel.message = ws_topic_message;
+    topic->channel.data = topic;
+
+    topic->reread.key = topic->channel.name;
+    topic->reread.handler = ws_topic_reread;
+    topic->reread.data = topic;
+
+    if (topic->channel.name.data == NULL
+        || ws_topic_template_join(topic, &meta->template) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    if (ws_redis_subscribe(topics->store->sub, &topic->channel) != NGX_OK) {
+        ws_topic_template_leave(topic);
+        goto failed;
+    }
+
+    ws_topic_insert(&topics->tree, &topic->sn, &topic->id);
+
+    return topic;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+static void
+ws_topic_destroy(ws_topic_t *topic)
+{
+    ws_redis_unsubscribe(topic->topics->store->sub, &topic->channel);
+    ws_reread_cancel(&topic->reread);
+    ws_topic_template_leave(topic);
+    ws_topic_forget(topic);
+
+    ngx_rbtree_delete(&topic->topics->tree, &topic->sn.node);
+
+    ngx_destroy_pool(topic->pool);
+}
+
+
+/* the last one to get the event is the last to need it */
+
+static void
+ws_topic_clean(ws_topic_t *topic, ws_subscriber_t *subscriber)
+{
+    if (!subscriber->dirty) {
+        return;
+    }
+
+    subscriber->dirty = 0;
+
+    if (--topic->dirty == 0) {
+        ws_event_unref(topic->event);
+        topic->event = NULL;
+    }
+}
+
+
+static void
+ws_topic_ready(void *data)
+{
+    ws_topic_t  *topic = data;
+
+    ws_reread_start(topic->topics->rereads, &topic->reread);
+}
+
+
+static void
+ws_topic_message(void *data, ngx_str_t *payload)
+{
+    ws_topic_t  *topic = data;
+
+    ws_state_t  state;
+
+    if (ws_state_from_message(payload, &state) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, topic->topics->store->log, 0,
+                      "what was published on \"%V\" is not a workspace",
+                      &topic->channel.name);
+        return;
+    }
+
+    ws_topic_update(topic, &state);
+}
+
+
+static void
+ws_topic_reread(void *data, ws_state_t *state)
+{
+    ws_topic_t  *topic = data;
+
+    if (state) {
+        ws_topic_update(topic, state);
+    }
+}
+
+
+static ngx_int_t
+ws_topic_template_join(ws_topic_t *topic, const ws_uuid_t *id)
+{
+    ws_topics_t          *topics;
+    ws_topic_template_t  *template;
+
+    topics = topic->topics;
+
+    template = (ws_topic_template_t *) ws_topic_lookup(&topics->templates, id);
+
+    if (template == NULL) {
+        template = ngx_calloc(sizeof(ws_topic_template_t),
+                              topics->store->log);
+        if (template == NULL) {
+            return NGX_ERROR;
+        }
+
+        template->id = *id;
+        template->topics = topics;
+        template->ref.handler = ws_topic_template_ready;
+        template->ref.data = template;
+
+        ngx_queue_init(&template->queue);
+        ws_topic_insert(&topics->templates, &template->sn, &template->id);
+    }
+
+    topic->template = template;
+    ngx_queue_insert_tail(&template->queue, &topic->in_template);
+
+    return NGX_OK;
+}
+
+
+static void
+ws_topic_template_leave(ws_topic_t *topic)
+{
+    ws_topic_template_t  *template;
+
+    template = topic->template;
+
+    ngx_queue_remove(&topic->in_template);
+
+    if (ngx_queue_empty(&template->queue)) {
+        ws_dir_unref(&template->ref);
+        ngx_rbtree_delete(&topic->topics->templates, &template->sn.node);
+        ngx_free(template);
+    }
+}
+
+
+/* a reading for each topic, one behind the other, see ws_reread.c */
+
+static void
+ws_topic_template_changed(ws_topic_template_t *template)
+{
+    ngx_queue_t  *q;
+    ws_topic_t   *topic;
+
+    for (q = ngx_queue_head(&template->queue);
+         q != ngx_queue_sentinel(&template->queue);
+         q = ngx_queue_next(q))
+    {
+        topic = ngx_queue_data(q, ws_topic_t, in_template);
+
+        topic->wanted = 1;
+        ws_reread_start(topic->topics->rereads, &topic->reread);
+    }
+}
+
+
+static void
+ws_topic_insert(ngx_rbtree_t *tree, ngx_str_node_t *sn, ws_uuid_t *id)
+{
+    sn->str.data = id->b;
+    sn->str.len = sizeof(id->b);
+    sn->node.key = ws_topic_hash(id);
+
+    ngx_rbtree_insert(tree, &sn->node);
+}
+
+
+static ngx_str_node_t *
+ws_topic_lookup(ngx_rbtree_t *tree, const ws_uuid_t *id)
+{
+    ngx_str_t  key;
+
+    key.data = (u_char *) id->b;
+    key.len = sizeof(id->b);
+
+    return ngx_str_rbtree_lookup(tree, &key, ws_topic_hash(id));
+}
+
+
+/* the end of an id is random already */
+
+static uint32_t
+ws_topic_hash(const ws_uuid_t *id)
+{
+    uint32_t  hash;
+
+    ngx_memcpy(&hash, id->b + sizeof(id->b) - sizeof(hash), sizeof(hash));
+
+    return hash;
 }

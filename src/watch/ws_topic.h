@@ -25,9 +25,9 @@ typedef struct ws_subscriber_s  ws_subscriber_t;
 /*
  * One of those a topic tells of its workspace; zero it, set the first part.
  *
- * wake is called when there is an event to be had by ws_topic_take(); not
- * from inside ws_topic_join().  A subscriber that does not take it at once is
- * not called again and finds only the newest one later.
+ * wake is called when there is an event to be had by ws_topic_take(), also
+ * from inside ws_topic_join(); it must not join, leave or take.  A subscriber
+ * that takes its time is not called again and finds only the newest event.
  */
 
 struct ws_subscriber_s {

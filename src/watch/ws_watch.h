@@ -1,4 +1,3 @@
-
 /*
  * Watching: streams of server-sent events, one topic for each watched
  * workspace of a worker however many streams there are.
@@ -28,20 +27,35 @@ typedef struct {
     ngx_str_t      token;           /* its token's ID; empty: none was used */
     ngx_str_t      last_event_id;   /* as the client sent it; may be empty */
     unsigned       initial:1;       /* send the current state at once */
+
+    /*
+     * No "id:" lines, which break the reader of the official Go client, but
+     * for a client that knows them: one that sends Last-Event-ID, or Accept
+     * with text/event-stream, as EventSource does.  (Dialect coder.)
+     */
+    unsigned       bare:1;
 } ws_watch_open_t;
 
 
-/* NULL without memory */
+/*
+ * Called once in each worker for a store; takes the hooks ws_dir_on_change()
+ * and ws_redis_sub_on_quit() of it.  NULL without memory.
+ */
 ws_watch_t *ws_watch_create(ngx_pool_t *pool, ws_store_t *store);
 
 /*
  * Turns the request into a stream: sends the header and a ping, subscribes,
  * and from then on owns the request (its read and write event handlers); the
- * cleanup of the request's pool ends the stream.  The caller has checked that
- * the user may watch.  "state" is what it read just now (borrowed).
+ * cleanup of the request ends the stream.  The caller has checked that the
+ * user may watch.  "state" is what it read just now (borrowed), everything in
+ * "open" is copied.
+ *
+ * A valid Last-Event-ID takes the place of "initial": unless it is the id of
+ * the current state that is sent.
  *
  * Returns what a content handler returns: NGX_DONE, the request's main count
- * being raised already, or NGX_ERROR / an HTTP status when nothing was sent.
+ * being raised already, or NGX_ERROR / an HTTP status, the stream being
+ * forgotten.
  */
 ngx_int_t ws_watch_open(ws_watch_t *watch, ngx_http_request_t *r,
     ws_watch_open_t *open, ws_state_t *state);

@@ -1,0 +1,83 @@
+/*
+ * What a stream in a worker consists of; for ws_watch.c and ws_watch_run.c,
+ * nobody else.
+ */
+
+
+#ifndef _WS_WATCHER_H_INCLUDED_
+#define _WS_WATCHER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+#include "ws_watch.h"
+#include "ws_permit.h"
+#include "ws_stream.h"
+#include "ws_topic.h"
+
+
+#define WS_WATCH_TICK    250        /* ms */
+#define WS_WATCH_SLOTS   (WS_WATCH_PING_MS / WS_WATCH_TICK)
+
+
+typedef enum {
+    WS_WATCH_GOES_ON = 0,
+    WS_WATCH_REFUSED,               /* its right has ended */
+    WS_WATCH_QUIT                   /* the worker quits */
+} ws_watch_end_e;
+
+
+typedef struct {
+    ws_stream_t         stream;     /* must be first */
+    ws_subscriber_t     subscriber;
+    ws_watch_t         *watch;
+    ws_watcher_id_t     who;
+    ws_permit_t        *permit;     /* being asked */
+    ngx_queue_t         slot;       /* of the wheel; or closing */
+    ngx_queue_t         run;
+
+    unsigned            end:2;      /* ws_watch_end_e */
+    unsigned            bare:1;     /* no ids */
+    unsigned            ping:1;     /* it is time for one */
+    unsigned            queued:1;   /* in run */
+    unsigned            closing:1;  /* in closing */
+} ws_watcher_t;
+
+
+struct ws_watch_s {
+    ws_store_t         *store;
+    ws_topics_t        *topics;
+    ws_event_t         *refusal;
+    ngx_uint_t          streams;
+
+    ngx_queue_t         slots[WS_WATCH_SLOTS];
+    ngx_uint_t          slot;       /* served last */
+    ngx_msec_t          due;        /* the next tick */
+    ngx_event_t         tick;
+
+    ngx_queue_t         queue;      /* streams with something to do */
+    ngx_event_t         run;
+
+    ngx_queue_t         closing;    /* gone but not freed */
+    ngx_msec_t          quit_time;
+    unsigned            quit:1;
+};
+
+
+/* has the stream served in this turn of the event loop */
+void ws_watch_wake(ws_watcher_t *w);
+
+/* gives up asking for its right; legal at any time */
+void ws_watch_check_end(ws_watcher_t *w);
+
+/* says goodbye to all streams, now and to come */
+void ws_watch_quit(void *data);
+
+/* handlers of the two events */
+void ws_watch_run_handler(ngx_event_t *ev);
+void ws_watch_tick_handler(ngx_event_t *ev);
+
+
+#endif /* _WS_WATCHER_H_INCLUDED_ */
