@@ -190,7 +190,7 @@ ws_build_make(ws_request_t *req, ws_build_fields_t *f, json_t *values)
     nb.initiator = req->user;
     nb.version = &ws_request_entry(req, WS_REF_VERSION)->u.version;
     nb.parameters = values;
-    nb.now_ms = ws_now_ms();
+    nb.now_ms = ws_request_now_ms(req);
 
     if (ws_build_create(req->workspace, &nb) != NGX_OK) {
         return NGX_ERROR;
@@ -208,7 +208,7 @@ ws_build_orphan(ws_request_t *req)
     int64_t      now_ms;
     const char  *detail;
 
-    now_ms = ws_now_ms();
+    now_ms = ws_request_now_ms(req);
 
     if (ws_build_begin(req->workspace, NULL, now_ms) != NGX_OK) {
         return NGX_ERROR;

@@ -67,7 +67,7 @@ ws_api_rename(ws_request_t *req)
         return ws_respond_empty(req);
     }
 
-    if (ws_workspace_set_name(req->workspace, &name, ws_now_ms()) != NGX_OK) {
+    if (ws_workspace_set_name(req->workspace, &name, ws_request_now_ms(req)) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -104,7 +104,7 @@ ws_api_autostart(ws_request_t *req)
         return rc;
     }
 
-    if (ws_workspace_set_schedule(req->workspace, &schedule, ws_now_ms())
+    if (ws_workspace_set_schedule(req->workspace, &schedule, ws_request_now_ms(req))
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -139,7 +139,7 @@ ws_api_ttl(ws_request_t *req)
         return rc;
     }
 
-    if (ws_workspace_set_ttl(req->workspace, ttl_ms, ws_now_ms()) != NGX_OK) {
+    if (ws_workspace_set_ttl(req->workspace, ttl_ms, ws_request_now_ms(req)) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -182,7 +182,7 @@ ws_api_extend(ws_request_t *req)
         return rc;
     }
 
-    rc = ws_build_extend(req->workspace, deadline_ms, ws_now_ms(), &status,
+    rc = ws_build_extend(req->workspace, deadline_ms, ws_request_now_ms(req), &status,
                          &detail);
     if (rc == NGX_ERROR) {
         return NGX_ERROR;

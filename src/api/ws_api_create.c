@@ -212,7 +212,7 @@ ws_create_commit(ws_request_t *req, ws_create_t *c)
     nw.template = &ws_request_entry(req, WS_REF_TEMPLATE)->u.template;
     nw.schedule = c->schedule;
     nw.ttl_ms = c->ttl_ms;
-    nw.now_ms = ws_now_ms();
+    nw.now_ms = ws_request_now_ms(req);
 
     w = ws_workspace_create(ws_request_pool(req), &nw);
 
@@ -241,7 +241,7 @@ ws_create_build(ws_request_t *req, ws_workspace_t *w, json_t *values)
     nb.initiator = req->user;
     nb.version = &ws_request_entry(req, WS_REF_VERSION)->u.version;
     nb.parameters = values;
-    nb.now_ms = ws_now_ms();
+    nb.now_ms = ws_request_now_ms(req);
 
     return ws_build_create(w, &nb);
 }

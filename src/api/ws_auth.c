@@ -81,7 +81,7 @@ ws_auth_token(ws_request_t *req)
     record = &ws_request_entry(req, WS_REF_TOKEN)->u.token;
 
     if (ws_token_verify(&token.secret, &record->hash) != NGX_OK
-        || (record->expires_ms && record->expires_ms <= ws_now_ms()))
+        || (record->expires_ms && record->expires_ms <= ws_request_now_ms(req)))
     {
         return NGX_DECLINED;
     }

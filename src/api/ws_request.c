@@ -526,14 +526,3 @@ ws_request_committed(void *data, ws_reply_t *reply)
 
     ws_request_run(req);
 }
-
-
-int64_t
-ws_now_ms(void)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return (int64_t) tp->sec * 1000 + tp->msec;
-}

@@ -198,8 +198,7 @@ ngx_int_t ws_request_commit(ws_request_t *req);
 /* the request's own memory */
 #define ws_request_pool(req)  ((req)->http->pool)
 
-/* the time of this turn of the event loop, milliseconds since the epoch */
-int64_t ws_now_ms(void);
+#define ws_request_now_ms(req)  ws_store_now_ms((req)->store)
 
 
 #endif /* _WS_REQUEST_H_INCLUDED_ */

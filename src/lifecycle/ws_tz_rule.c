@@ -314,12 +314,13 @@ ws_tz_rule_take(ws_tz_cursor_t *c, u_char ch)
 
 
 /*
- * All changes that may matter to a year, in order.  Rules move a change by a
- * week at most, so that the year before has the last change before a year or
- * the year before that, and the year after may have one in it.
+ * All changes that matter to a year, in order.  A time in a rule is at most a
+ * week off its day, so the changes of the second year before are over when
+ * this year begins, while those of the year after may fall in its last days,
+ * and later ones cannot.
  *
- * With DST that lasts all year it ends at the instant when it starts again:
- * changes at once stay in the order of their years.
+ * DST that lasts all year ends at the instant when it starts again: changes
+ * at once stay in the order of their years.
  */
 
 static void

@@ -16,6 +16,7 @@
 #include <ngx_http.h>
 #include "ws_api.h"
 #include "ws_auth.h"
+#include "ws_clock.h"
 #include "ws_conf.h"
 #include "ws_secret.h"
 #include "ws_watch.h"
@@ -50,6 +51,8 @@ ws_worker_init(ngx_cycle_t *cycle)
 
     for (i = 0; i < wmcf->stores.nelts; i++) {
 
+        stores[i]->ks.tz = wmcf->tz;
+
         stores[i]->store = ws_store_create(cycle->pool, stores[i], cycle->log);
         if (stores[i]->store == NULL) {
             return NGX_ERROR;
@@ -57,6 +60,10 @@ ws_worker_init(ngx_cycle_t *cycle)
 
         stores[i]->watch = ws_watch_create(cycle->pool, stores[i]->store);
         if (stores[i]->watch == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ws_clock_create(cycle->pool, stores[i]->store) == NULL) {
             return NGX_ERROR;
         }
     }

@@ -45,6 +45,17 @@ ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
 }
 
 
+int64_t
+ws_store_now_ms(ws_store_t *store)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (int64_t) tp->sec * 1000 + tp->msec + store->offset_ms;
+}
+
+
 void
 ws_store_close(ws_store_t *store)
 {

@@ -41,12 +41,19 @@ struct ws_store_s {
     ws_redis_sub_t      *sub;
     ws_dir_t            *dir;
     ws_script_t          txn;       /* ws_txn_script */
+    int64_t              offset_ms; /* Redis' clock is ahead by this */
 };
 
 
 /* Called once in each worker.  NULL without memory.  No socket is opened. */
 ws_store_t *ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf,
     ngx_log_t *log);
+
+/*
+ * Now, milliseconds since the epoch, by Redis' clock as far as it is known:
+ * all nodes agree on it (ws_clock.h).
+ */
+int64_t ws_store_now_ms(ws_store_t *store);
 
 /* for exit_process */
 void ws_store_close(ws_store_t *store);

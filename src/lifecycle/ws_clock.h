@@ -1,0 +1,36 @@
+
+/*
+ * The clock: in every worker of every node, acting on what is due.
+ *
+ * Twice a second a worker claims a batch of due items: a script puts them off
+ * by WS_CLOCK_HOLD_MS, so that no other worker takes them at the same time,
+ * and should this one die they are due again soon.  What makes an action
+ * happen once is the guard on the document's version, as for every commit.
+ *
+ * "Now" is Redis' clock, for all nodes alike; store->offset_ms is what it is
+ * ahead of this machine's.
+ */
+
+
+#ifndef _WS_CLOCK_H_INCLUDED_
+#define _WS_CLOCK_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ws_store.h"
+
+
+#define WS_CLOCK_TICK_MS  500
+#define WS_CLOCK_HOLD_MS  1000
+#define WS_CLOCK_BATCH    64
+
+
+typedef struct ws_clock_s  ws_clock_t;
+
+
+/* Starts it, in a worker.  NULL without memory. */
+ws_clock_t *ws_clock_create(ngx_pool_t *pool, ws_store_t *store);
+
+
+#endif /* _WS_CLOCK_H_INCLUDED_ */

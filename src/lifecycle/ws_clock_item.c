@@ -1,0 +1,509 @@
+
+/*
+ * Every path ends in one of three ways: a commit did what was due, and moved
+ * the item by itself; the item was put off or dropped because it is not due;
+ * or nothing was done, and it is due again when the claim's hold is over.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ws_agent.h"
+#include "ws_build.h"
+#include "ws_clock_item.h"
+#include "ws_dir.h"
+#include "ws_due.h"
+#include "ws_job.h"
+#include "ws_param.h"
+#include "ws_schedule.h"
+
+
+#define WS_CLOCK_RETRIES  4
+
+
+typedef struct {
+    ngx_pool_t          *pool;
+    ws_store_t          *store;
+    ngx_uint_t           shard;
+    ngx_str_t            member;
+    ws_due_t             due;
+    ws_clock_done_pt     done;
+    void                *data;
+
+    ws_redis_cmd_t      *cmd;
+    ws_workspace_t      *w;
+    int64_t              alive_ms;  /* the agent's last sign of life */
+    ws_dir_ref_t         owner;
+    ws_dir_ref_t         version;
+    ws_txn_t             txn;
+    ngx_uint_t           retries;
+} ws_clock_item_t;
+
+
+static ngx_int_t ws_clock_item_load(ws_clock_item_t *item);
+static void ws_clock_item_loaded(void *data, ws_reply_t *reply);
+static void ws_clock_item_decide(void *data);
+static void ws_clock_item_build(ws_clock_item_t *item,
+    const char *transition, const char *reason);
+static ngx_int_t ws_clock_item_new_build(ws_clock_item_t *item,
+    const char *transition, const char *reason);
+static void ws_clock_item_skip(ws_clock_item_t *item);
+static void ws_clock_item_commit(ws_clock_item_t *item);
+static void ws_clock_item_committed(void *data, ws_reply_t *reply);
+static void ws_clock_item_put_off(ws_clock_item_t *item, int64_t at_ms);
+static void ws_clock_item_ended(void *data, ws_reply_t *reply);
+static void ws_clock_item_end(ws_clock_item_t *item);
+static int64_t ws_clock_item_entry(ws_clock_item_t *item);
+
+
+ngx_int_t
+ws_clock_item_start(ws_store_t *store, ngx_uint_t shard, ngx_str_t *member,
+    ws_clock_done_pt done, void *data)
+{
+    ngx_pool_t       *pool;
+    ws_clock_item_t  *item;
+
+    pool = ngx_create_pool(4096, store->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    item = ngx_pcalloc(pool, sizeof(ws_clock_item_t));
+    if (item == NULL) {
+        goto failed;
+    }
+
+    item->pool = pool;
+    item->store = store;
+    item->shard = shard;
+    item->done = done;
+    item->data = data;
+
+    item->owner.handler = ws_clock_item_decide;
+    item->owner.data = item;
+    item->version.handler = ws_clock_item_decide;
+    item->version.data = item;
+
+    item->member.len = member->len;
+    item->member.data = ngx_pstrdup(pool, member);
+
+    if (item->member.data == NULL) {
+        goto failed;
+    }
+
+    if (ws_due_parse(&item->member, &item->due) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, store->log, 0,
+                      "unknown due item \"%V\"", &item->member);
+        goto failed;
+    }
+
+    if (ws_clock_item_load(item) == NGX_OK) {
+        return NGX_OK;
+    }
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ws_clock_item_load(ws_clock_item_t *item)
+{
+    u_char     *p;
+    ngx_str_t   argv[9];
+
+    ngx_str_set(&argv[0], "HMGET");
+    argv[1] = ws_key_workspace(item->pool, item->store->ks,
+                               &item->due.workspace);
+    ngx_str_set(&argv[2], "v");
+    ngx_str_set(&argv[3], "m");
+    ngx_str_set(&argv[4], "d");
+    ngx_str_set(&argv[5], "p");
+    ngx_str_set(&argv[6], "l");
+    ngx_str_set(&argv[7], "e");
+
+    argv[8].len = 2 + WS_UUID_LEN;
+    argv[8].data = ngx_pnalloc(item->pool, argv[8].len);
+
+    if (argv[1].data == NULL || argv[8].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(argv[8].data, "h:", 2);
+    (void) ws_uuid_format(p, &item->due.agent);
+
+    item->cmd = ws_redis_command(item->store->redis, WS_REDIS_READ, 9, argv,
+                                 ws_clock_item_loaded, item);
+
+    return item->cmd ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ws_clock_item_loaded(void *data, ws_reply_t *reply)
+{
+    ws_clock_item_t  *item = data;
+
+    ngx_int_t   rc;
+    ngx_str_t  *alive;
+
+    item->cmd = NULL;
+
+    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 7) {
+        ws_clock_item_end(item);
+        return;
+    }
+
+    rc = ws_workspace_load(item->pool, &item->due.workspace, reply, &item->w);
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, item->store->log, 0,
+                      "the document of due item \"%V\" is broken",
+                      &item->member);
+        ws_clock_item_end(item);
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ws_clock_item_put_off(item, 0);
+        return;
+    }
+
+    item->alive_ms = 0;
+
+    if (reply->elts[6].type == WS_REPLY_STRING) {
+        alive = &reply->elts[6].str;
+        item->alive_ms = ngx_max(0, ngx_atoi(alive->data, alive->len));
+    }
+
+    ws_clock_item_decide(item);
+}
+
+
+static void
+ws_clock_item_decide(void *data)
+{
+    ws_clock_item_t  *item = data;
+
+    json_t     *agent;
+    int64_t     now_ms, at_ms;
+    ngx_int_t   rc;
+
+    /* not in the document: it has changed since */
+
+    at_ms = ws_clock_item_entry(item);
+
+    if (at_ms == 0) {
+        ws_clock_item_put_off(item, 0);
+        return;
+    }
+
+    now_ms = ws_store_now_ms(item->store);
+
+    switch (item->due.kind) {
+
+    case WS_DUE_LEASE:
+        rc = ws_job_expire(item->w, now_ms);
+        at_ms = item->w->lease_ms;
+        break;
+
+    case WS_DUE_AGENT:
+        agent = ws_agent_by_id(item->w, &item->due.agent);
+        rc = ws_agent_expire(item->w, agent, item->alive_ms, now_ms, &at_ms);
+        break;
+
+    default:
+        rc = at_ms > now_ms ? NGX_DECLINED : NGX_AGAIN;
+    }
+
+    if (rc == NGX_OK) {
+        ws_clock_item_commit(item);
+
+    } else if (rc == NGX_DECLINED) {
+        ws_clock_item_put_off(item, at_ms);
+
+    } else if (rc == NGX_ERROR) {
+        ws_clock_item_end(item);
+
+    } else if (item->due.kind == WS_DUE_AUTOSTOP) {
+        ws_clock_item_build(item, "stop", "autostop");
+
+    } else {
+        ws_clock_item_build(item, "start", "autostart");
+    }
+}
+
+
+/* when the document says that it is due; 0: not at all */
+
+static int64_t
+ws_clock_item_entry(ws_clock_item_t *item)
+{
+    ngx_uint_t       i;
+    ws_due_entry_t  *e;
+
+    e = item->w->due->elts;
+
+    for (i = 0; i < item->w->due->nelts; i++) {
+        if (e[i].member.len == item->member.len
+            && ngx_memcmp(e[i].member.data, item->member.data,
+                          item->member.len)
+               == 0)
+        {
+            return e[i].at_ms;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ws_clock_item_build(ws_clock_item_t *item, const char *transition,
+    const char *reason)
+{
+    ngx_int_t  rc;
+    ngx_str_t  owner, version;
+
+    owner = ws_uuid_str(item->pool, &item->w->meta.owner);
+    version = ws_uuid_str(item->pool, &item->w->meta.template_version);
+
+    if (owner.data == NULL || version.data == NULL) {
+        ws_clock_item_end(item);
+        return;
+    }
+
+    rc = ws_dir_get(item->store->dir, &item->owner, WS_DIR_USER, &owner);
+
+    if (rc == NGX_OK) {
+        rc = ws_dir_get(item->store->dir, &item->version, WS_DIR_VERSION,
+                        &version);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ws_clock_item_new_build(item, transition, reason);
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        ws_clock_item_commit(item);
+        break;
+
+    case NGX_AGAIN:
+        break;
+
+    case NGX_DECLINED:
+        ws_clock_item_skip(item);
+        break;
+
+    default:
+        ws_clock_item_end(item);
+    }
+}
+
+
+static ngx_int_t
+ws_clock_item_new_build(ws_clock_item_t *item, const char *transition,
+    const char *reason)
+{
+    json_t          *declared, *values;
+    ngx_int_t        rc;
+    ngx_str_t        name, detail;
+    ws_user_t       *owner;
+    ws_version_t    *version;
+    ws_build_new_t   nb;
+
+    owner = &item->owner.entry->u.user;
+    version = &item->version.entry->u.version;
+
+    if (!owner->active && item->due.kind == WS_DUE_AUTOSTART) {
+        return NGX_DECLINED;
+    }
+
+    declared = json_loadb((char *) version->parameters.data,
+                          version->parameters.len, 0, NULL);
+    if (declared == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rc = ws_param_resolve(item->pool, declared, NULL,
+                          json_object_get(item->w->priv, "parameters"),
+                          &values, &name, &detail);
+
+    json_decref(declared);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    nb.transition = transition;
+    nb.reason = reason;
+    nb.initiator = owner;
+    nb.version = version;
+    nb.parameters = values;
+    nb.now_ms = ws_store_now_ms(item->store);
+
+    rc = ws_build_create(item->w, &nb);
+
+    json_decref(values);
+
+    return rc;
+}
+
+
+/* it cannot be done: a start waits for its next time, a stop for a while */
+
+static void
+ws_clock_item_skip(ws_clock_item_t *item)
+{
+    int64_t         now_ms, at_ms;
+    ngx_str_t       text;
+    const char     *detail;
+    ws_schedule_t   schedule;
+
+    now_ms = ws_store_now_ms(item->store);
+    at_ms = now_ms + 60 * 1000;
+
+    ngx_log_error(NGX_LOG_WARN, item->store->log, 0,
+                  "\"%V\" cannot be done now", &item->member);
+
+    text = ws_json_get_str(item->w->doc, "autostart_schedule");
+
+    if (item->due.kind == WS_DUE_AUTOSTART && item->store->ks->tz
+        && ws_schedule_parse(item->store->ks->tz, &text, &schedule, &detail)
+           == NGX_OK)
+    {
+        at_ms = ws_schedule_next(&schedule, now_ms);
+    }
+
+    ws_clock_item_put_off(item, at_ms);
+}
+
+
+static void
+ws_clock_item_commit(ws_clock_item_t *item)
+{
+    ngx_str_t   *argv;
+    ngx_uint_t   argc;
+
+    if (ws_txn_init(&item->txn, item->pool) != NGX_OK
+        || ws_workspace_commit(item->w, item->store->ks, &item->txn, NULL)
+           != NGX_OK
+        || ws_txn_argv(&item->txn, &argc, &argv) != NGX_OK)
+    {
+        ws_clock_item_end(item);
+        return;
+    }
+
+    item->cmd = ws_redis_script(item->store->redis, &item->store->txn, argc,
+                                argv, ws_clock_item_committed, item);
+
+    if (item->cmd == NULL) {
+        ws_clock_item_end(item);
+    }
+}
+
+
+static void
+ws_clock_item_committed(void *data, ws_reply_t *reply)
+{
+    ws_clock_item_t  *item = data;
+
+    ngx_uint_t  guard;
+
+    item->cmd = NULL;
+
+    /* somebody changed the workspace: decide again */
+
+    if (ws_txn_result(reply, &guard) == NGX_DECLINED
+        && item->retries++ < WS_CLOCK_RETRIES
+        && ws_clock_item_load(item) == NGX_OK)
+    {
+        return;
+    }
+
+    ws_clock_item_end(item);
+}
+
+
+/*
+ * Puts the item off, or drops it (at_ms 0).  A commit since the document was
+ * read may have moved it: hence the guard.
+ */
+
+static void
+ws_clock_item_put_off(ws_clock_item_t *item, int64_t at_ms)
+{
+    ngx_str_t     key, due, xx, at, v, *argv;
+    ngx_uint_t    argc;
+    ws_txn_t     *txn;
+
+    txn = &item->txn;
+
+    key = ws_key_workspace(item->pool, item->store->ks, &item->due.workspace);
+    due = ws_key(item->pool, item->store->ks, item->shard, "due", NULL, NULL);
+
+    if (ws_txn_init(txn, item->pool) != NGX_OK) {
+        ws_clock_item_end(item);
+        return;
+    }
+
+    if (item->w) {
+        ws_txn_require(txn, key, "v", ws_int_str(item->pool,
+                                                 item->w->version));
+    } else {
+        ngx_str_set(&v, "v");
+        ws_txn_require_absent(txn, key, v);
+    }
+
+    if (at_ms > 0) {
+        ngx_str_set(&xx, "XX");
+        at = ws_int_str(item->pool, at_ms);
+        ws_txn_command(txn, "ZADD", due, 3, &xx, &at, &item->member);
+
+    } else {
+        ws_txn_command(txn, "ZREM", due, 1, &item->member);
+    }
+
+    if (ws_txn_argv(txn, &argc, &argv) == NGX_OK) {
+        item->cmd = ws_redis_script(item->store->redis, &item->store->txn,
+                                    argc, argv, ws_clock_item_ended, item);
+    }
+
+    if (item->cmd == NULL) {
+        ws_clock_item_end(item);
+    }
+}
+
+
+static void
+ws_clock_item_ended(void *data, ws_reply_t *reply)
+{
+    ws_clock_item_t  *item = data;
+
+    item->cmd = NULL;
+
+    ws_clock_item_end(item);
+}
+
+
+static void
+ws_clock_item_end(ws_clock_item_t *item)
+{
+    void              *data;
+    ws_clock_done_pt   done;
+
+    done = item->done;
+    data = item->data;
+
+    ws_dir_unref(&item->owner);
+    ws_dir_unref(&item->version);
+
+    ngx_destroy_pool(item->pool);
+
+    done(data);
+}
