@@ -69,6 +69,7 @@ ws_param_resolve(ngx_pool_t *pool, json_t *declared, json_t *given,
             return NGX_ERROR;
         }
 
+        value = NULL;
         rc = ws_param_one(pool, param, ws_param_find(given, key),
                           ws_param_find(previous, key), &value, detail);
 
