@@ -74,22 +74,41 @@ my ($Top, $Work, $Owner, $Redis, %Values, %Nodes);
 # END blocks run in reverse: this one, compiled before Test::Nginx is loaded,
 # runs after Test::Nginx has ended its nginx
 
-END {
-    if (defined $Owner && $Owner == $$) {
-        my $status = $?;
+END { end() if defined $Owner && $Owner == $$ }
 
-        $_->kill9 for grep { $_->{owned} } values %Nodes;
-        $Redis->end('KILL') if $Redis;
 
-        if ($ENV{WORKSPACE_KEEP}) {
-            warn "# kept: $Work\n";
+sub end {
+    my $status = $?;
 
-        } else {
-            File::Path::remove_tree($Work);
+    for my $node (values %Nodes) {
+        my $name = $node->name;
+
+        # a test that was cut short has said why
+
+        if ($node->{owned} && $status == 0 && !$node->quit(10)) {
+            Test::More::fail("node $name quits gracefully");
         }
 
-        $? = $status;
+        $node->kill9 if $node->{owned};
+
+        my $log = $node->{expect_alerts} ? '' : $node->alerts;
+
+        if ($log ne '' && $status == 0) {
+            Test::More::fail("no alert in the error log of node $name");
+            Test::More::diag($log);
+        }
     }
+
+    $Redis->end('KILL') if $Redis;
+
+    if ($ENV{WORKSPACE_KEEP}) {
+        warn "# kept: $Work\n";
+
+    } else {
+        File::Path::remove_tree($Work);
+    }
+
+    $? = $status;
 }
 
 
@@ -356,7 +375,9 @@ sub node {
 
 # Starts an nginx of its own on the same Redis: start_node(name => 'b',
 # workers => 2, config => ..., http_config => ..., location => ...).  A node
-# of that name that was there is killed.
+# of that name that was there is killed.  At the end of the file every node
+# has to quit gracefully and without an alert in its error log, unless it was
+# given expect_alerts => 1.
 
 sub start_node {
     my (%args) = @_;

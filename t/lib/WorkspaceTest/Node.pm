@@ -333,6 +333,32 @@ sub memory {
 }
 
 
+# What has no place in an error log: alerts, crashes, and what sanitizers
+# report.  Each line is returned once.
+
+my %seen;
+
+sub alerts {
+    my ($self) = @_;
+
+    open my $in, '<', $self->{error_log} or return '';
+
+    # another file under the same name begins at its beginning
+
+    my $key = join ':', (stat $in)[0, 1];
+
+    seek $in, $seen{$key} || 0, 0;
+
+    my $log = join '', grep {
+        /\[(?:alert|emerg)\]|Sanitizer|runtime error:/
+    } <$in>;
+
+    $seen{$key} = tell $in;
+
+    return $log;
+}
+
+
 # the error log, or the lines of it that match
 
 sub log {

@@ -6,8 +6,9 @@ package Test::Nginx::Socket;
 # of the real one (see its manual); t/lib/WorkspaceTest.pm loads this one only
 # when the real one is not there.
 #
-# One difference is on purpose: an nginx whose configuration a block shares
-# with the block before is kept running.
+# Two differences are on purpose: an nginx whose configuration a block shares
+# with the block before is kept running, and a block that cannot be run ends
+# its own file, not those that run after it.
 #
 #     Test::Nginx::Socket::Request  from a block to the bytes to be sent
 #     Test::Nginx::Socket::Server   nginx: configuration, start, stop, logs
@@ -91,14 +92,12 @@ sub add_response_body_check ($) {
 
 sub bail_out (@) {
     Test::Nginx::Socket::Server::stop();
-    Test::More::BAIL_OUT(join '', @_);
+    die join('', @_) . "\n";
 }
 
 sub run_tests () {
     $ENV{TEST_NGINX_SERVER_PORT} //= $s->{port};
     $ENV{TEST_NGINX_SERVER_ROOT} = $s->{root};
-
-    my $fatal;
 
     for my $block (Test::Base::blocks()) {
         $_->($block) for @preprocessors;

@@ -131,8 +131,8 @@ sub of_request {
 
     return $value->[$at->{index}] if ref $value eq 'ARRAY';
 
-    Test::More::BAIL_OUT($block->name . " - $section must be a list, as the"
-                         . ' requests are') if $at->{many};
+    die $block->name . " - $section must be a list, as the requests are\n"
+        if $at->{many};
 
     return $value;
 }
@@ -325,7 +325,7 @@ sub grep_error_log {
     my ($pattern, $wanted) = map { ref $_ eq 'ARRAY' ? $_->[$repeated] : $_ }
         scalar $block->grep_error_log, scalar $block->grep_error_log_out;
 
-    Test::More::BAIL_OUT("$name - grep_error_log without grep_error_log_out")
+    die "$name - grep_error_log without grep_error_log_out\n"
         if !defined $wanted;
 
     my $re = ref $pattern ? $pattern : qr/\Q$pattern\E/;

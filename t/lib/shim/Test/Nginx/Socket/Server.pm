@@ -126,8 +126,7 @@ sub ensure {
 
         if ($status != 0) {
             my $log = join '', @{ log_lines('error') };
-            Test::More::BAIL_OUT($block->name
-                                 . " - cannot start nginx: $log");
+            die $block->name . " - cannot start nginx: $log\n";
         }
 
         # must not be reused by a block with another view of its logs or files
