@@ -18,6 +18,8 @@
 #define WS_NEEDS_TARGET  0x02       /* {user} */
 #define WS_NEEDS_ORG     0x04       /* {organization} */
 #define WS_NEEDS_BODY    0x08
+#define WS_NEEDS_BUILD   0x10       /* {build}: an id near a workspace's */
+#define WS_NO_USER       0x20       /* its handler asks who it is */
 
 
 typedef struct {
@@ -41,7 +43,22 @@ static const ws_endpoint_t  ws_endpoints[WS_ENDPOINT_COUNT] = {
     { ws_api_ttl,          WS_NEEDS_ID|WS_NEEDS_BODY },
     { ws_api_extend,       WS_NEEDS_ID|WS_NEEDS_BODY },
     { ws_api_watch,        WS_NEEDS_ID },
-    { ws_api_build_create, WS_NEEDS_ID|WS_NEEDS_BODY }
+    { ws_api_build_create, WS_NEEDS_ID|WS_NEEDS_BODY },
+    { ws_api_build_list,   WS_NEEDS_ID },
+    { ws_api_build_by_number, WS_NEEDS_TARGET },
+    { ws_api_build_read,   WS_NEEDS_BUILD },
+    { ws_api_build_resources, WS_NEEDS_BUILD },
+    { ws_api_build_parameters, WS_NEEDS_BUILD },
+    { ws_api_build_logs,   WS_NEEDS_BUILD },
+    { ws_api_build_cancel, WS_NEEDS_BUILD },
+    { ws_api_usage,        WS_NEEDS_ID },
+    { ws_api_job_acquire,  WS_NO_USER },
+    { ws_api_job_heartbeat, WS_NO_USER },
+    { ws_api_job_complete, WS_NO_USER },
+    { ws_api_job_fail,     WS_NO_USER },
+    { ws_api_agent_heartbeat, WS_NO_USER },
+    { ws_api_agent_state,  WS_NO_USER },
+    { ws_api_agent_disconnect, WS_NO_USER }
 };
 
 
@@ -70,10 +87,14 @@ ws_api_prepare(ws_request_t *req)
 
     e = &ws_endpoints[req->route.endpoint];
 
-    rc = ws_auth(req);
+    rc = (e->needs & WS_NO_USER) ? NGX_OK : ws_auth(req);
 
     if (rc == NGX_OK && (e->needs & WS_NEEDS_ID)) {
         rc = ws_request_path_id(req);
+    }
+
+    if (rc == NGX_OK && (e->needs & WS_NEEDS_BUILD)) {
+        rc = ws_request_build_id(req);
     }
 
     if (rc == NGX_OK && (e->needs & WS_NEEDS_ORG)) {

@@ -306,6 +306,19 @@ ws_request_path_id(ws_request_t *req)
 
 
 ngx_int_t
+ws_request_build_id(ws_request_t *req)
+{
+    if (ws_uuid_parse(&req->route.build, &req->build) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    return ws_respond_invalid_c(req, NGX_HTTP_BAD_REQUEST,
+                                "The build's ID is not valid.",
+                                "workspacebuild", "must be a UUID");
+}
+
+
+ngx_int_t
 ws_request_workspace(ws_request_t *req, ngx_uint_t action)
 {
     if (!req->have_state && !req->absent) {

@@ -87,6 +87,7 @@ struct ws_request_s {
 
     /* what the path names */
     ws_uuid_t                   id;         /* {workspace} */
+    ws_uuid_t                   build;      /* {build} */
     ws_uuid_t                   org;        /* {organization} */
     ws_user_t                  *target;     /* {user} */
     ws_dir_ref_t                refs[WS_REF_COUNT];
@@ -173,6 +174,7 @@ ngx_int_t ws_request_dir(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
  */
 ngx_int_t ws_request_target(ws_request_t *req);
 ngx_int_t ws_request_path_id(ws_request_t *req);
+ngx_int_t ws_request_build_id(ws_request_t *req);
 ngx_int_t ws_request_workspace(ws_request_t *req, ngx_uint_t action);
 ngx_int_t ws_request_template(ws_request_t *req, const ws_uuid_t *id);
 

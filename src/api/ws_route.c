@@ -75,6 +75,51 @@ static ws_route_entry_t  ws_routes[] = {
     { WS_POST, "/workspaces/{w}/builds",
       WS_ENDPOINT_BUILD_CREATE, ngx_string("build_create") },
 
+    { WS_GET, "/workspaces/{w}/builds",
+      WS_ENDPOINT_BUILD_LIST, ngx_string("build_list") },
+
+    { WS_GET, "/users/{u}/workspace/{n}/builds/{#}",
+      WS_ENDPOINT_BUILD_BY_NUMBER, ngx_string("build_by_number") },
+
+    { WS_GET, "/workspacebuilds/{b}",
+      WS_ENDPOINT_BUILD_READ, ngx_string("build_read") },
+
+    { WS_GET, "/workspacebuilds/{b}/resources",
+      WS_ENDPOINT_BUILD_RESOURCES, ngx_string("build_resources") },
+
+    { WS_GET, "/workspacebuilds/{b}/parameters",
+      WS_ENDPOINT_BUILD_PARAMETERS, ngx_string("build_parameters") },
+
+    { WS_STREAM, "/workspacebuilds/{b}/logs",
+      WS_ENDPOINT_BUILD_LOGS, ngx_string("build_logs") },
+
+    { WS_PATCH, "/workspacebuilds/{b}/cancel",
+      WS_ENDPOINT_BUILD_CANCEL, ngx_string("build_cancel") },
+
+    { WS_POST, "/workspaces/{w}/usage",
+      WS_ENDPOINT_USAGE, ngx_string("usage") },
+
+    { WS_POST, "/provisioners/me/acquire",
+      WS_ENDPOINT_JOB_ACQUIRE, ngx_string("job_acquire") },
+
+    { WS_POST, "/provisioners/me/jobs/{j}/heartbeat",
+      WS_ENDPOINT_JOB_HEARTBEAT, ngx_string("job_heartbeat") },
+
+    { WS_POST, "/provisioners/me/jobs/{j}/complete",
+      WS_ENDPOINT_JOB_COMPLETE, ngx_string("job_complete") },
+
+    { WS_POST, "/provisioners/me/jobs/{j}/fail",
+      WS_ENDPOINT_JOB_FAIL, ngx_string("job_fail") },
+
+    { WS_POST, "/workspaceagents/me/heartbeat",
+      WS_ENDPOINT_AGENT_HEARTBEAT, ngx_string("agent_heartbeat") },
+
+    { WS_POST, "/workspaceagents/me/state",
+      WS_ENDPOINT_AGENT_STATE, ngx_string("agent_state") },
+
+    { WS_POST, "/workspaceagents/me/disconnect",
+      WS_ENDPOINT_AGENT_DISCONNECT, ngx_string("agent_disconnect") },
+
     { 0, NULL, WS_ENDPOINT_NONE, ngx_null_string }
 };
 
@@ -84,6 +129,9 @@ static ws_route_part_t  ws_route_parts[] = {
     { 'o', offsetof(ws_route_t, organization) },
     { 'u', offsetof(ws_route_t, user) },
     { 'n', offsetof(ws_route_t, name) },
+    { 'b', offsetof(ws_route_t, build) },
+    { '#', offsetof(ws_route_t, number) },
+    { 'j', offsetof(ws_route_t, job) },
     { 0, 0 }
 };
 

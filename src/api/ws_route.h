@@ -23,6 +23,21 @@ typedef enum {
     WS_ENDPOINT_EXTEND,
     WS_ENDPOINT_WATCH,
     WS_ENDPOINT_BUILD_CREATE,
+    WS_ENDPOINT_BUILD_LIST,
+    WS_ENDPOINT_BUILD_BY_NUMBER,
+    WS_ENDPOINT_BUILD_READ,
+    WS_ENDPOINT_BUILD_RESOURCES,
+    WS_ENDPOINT_BUILD_PARAMETERS,
+    WS_ENDPOINT_BUILD_LOGS,
+    WS_ENDPOINT_BUILD_CANCEL,
+    WS_ENDPOINT_USAGE,
+    WS_ENDPOINT_JOB_ACQUIRE,
+    WS_ENDPOINT_JOB_HEARTBEAT,
+    WS_ENDPOINT_JOB_COMPLETE,
+    WS_ENDPOINT_JOB_FAIL,
+    WS_ENDPOINT_AGENT_HEARTBEAT,
+    WS_ENDPOINT_AGENT_STATE,
+    WS_ENDPOINT_AGENT_DISCONNECT,
     WS_ENDPOINT_COUNT
 } ws_endpoint_e;
 
@@ -35,6 +50,9 @@ typedef struct {
     ngx_str_t     organization;
     ngx_str_t     user;
     ngx_str_t     name;
+    ngx_str_t     build;
+    ngx_str_t     number;
+    ngx_str_t     job;
 
     ngx_str_t     allow;          /* the value for "Allow" */
 } ws_route_t;
@@ -63,10 +81,9 @@ typedef struct {
 ngx_int_t ws_route(ngx_str_t *path, ngx_uint_t method, ws_route_t *route);
 
 /*
- * The stable name of an endpoint, for logs and variables: "create",
- * "by_name", "list", "read", "rename", "autostart", "ttl", "extend", "watch",
- * "build_create".  An empty string for WS_ENDPOINT_NONE and unknown values.
- * The result is a constant.
+ * The stable name of an endpoint, for logs and variables, as the table in
+ * ws_route.c has it: "create", "by_name", "list", ...  An empty string for
+ * WS_ENDPOINT_NONE and unknown values.  The result is a constant.
  */
 const ngx_str_t *ws_endpoint_name(ngx_uint_t endpoint);
 
