@@ -118,6 +118,7 @@ $(MODULE): $(NGINX_MAKE) $(PURE_SRCS) $(WORKER_SRCS) $(HEADERS) src/module.map
 	$(call say,MODULE,$@)
 	$(Q)+$(MAKE) --no-print-directory $(if $(V),,-s) -C $(NGINX_BUILD) \
 	    -f objs/Makefile modules
+	$(Q)! nm -D --undefined-only $(NGINX_BUILD)/objs/$(@F) | grep ' ws_'
 	$(Q)cp $(NGINX_BUILD)/objs/$(@F) $@.new
 	$(Q)mv $@.new $@
 
