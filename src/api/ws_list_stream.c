@@ -88,6 +88,7 @@ ws_list_stream_start(ws_list_stream_t *s, ws_list_docs_t *docs)
     }
 
     r->write_event_handler = ws_list_stream_write;
+    s->req->ctx = s;
     s->req->streaming = 1;
 
     return NGX_DONE;

@@ -75,8 +75,23 @@ ngx_int_t ws_list_find(ws_list_t *list, ngx_uint_t *count, ws_list_ids_t *ids);
 /* microseconds waited for Redis */
 uint64_t ws_list_usec(ws_list_t *list);
 
-/* legal at any time but from inside the handler's call chain; NULL is ignored */
+/* legal at any time, from inside the handler too; NULL is ignored */
 void ws_list_destroy(ws_list_t *list);
+
+
+/*
+ * A stop-watch for commands that are under way together: the time during
+ * which there was one at least.  Zeroed: none.
+ */
+
+typedef struct {
+    ngx_uint_t           flying;
+    uint64_t             since;
+    uint64_t             usec;
+} ws_list_watch_t;
+
+void ws_list_watch_start(ws_list_watch_t *watch);
+void ws_list_watch_stop(ws_list_watch_t *watch);
 
 
 #endif /* _WS_LIST_H_INCLUDED_ */
