@@ -8,6 +8,9 @@
 #include "core_text.h"
 #include "ws_token.h"
 
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
 
 static const char  sample[] = "AZaz09BYby-0123456789abcdefABCDEF";
 
@@ -241,10 +244,69 @@ test_generate_is_uniform(void **state)
 }
 
 
+#if (OPENSSL_VERSION_NUMBER >= 0x30000000L)
+
+/* must come before anything that wants a random number */
+
+static void
+test_generate_without_randomness(void **state)
+{
+    u_char  text[WS_TOKEN_LEN];
+
+    assert_int_equal(RAND_set_DRBG_type(NULL, "no-such-generator", NULL, NULL,
+                                        NULL),
+                     1);
+    assert_int_equal(ws_token_generate(text), NGX_ERROR);
+
+    assert_int_equal(RAND_set_DRBG_type(NULL, "CTR-DRBG", NULL, NULL, NULL),
+                     1);
+    assert_int_equal(ws_token_generate(text), NGX_OK);
+}
+
+
+/* a hash that could not be made matches nothing, not even itself */
+
+static void
+test_hash_refused(void **state)
+{
+    u_char     hex[WS_TOKEN_HASH_LEN];
+    ngx_str_t  abc, stored, dashes;
+
+    abc = core_text("abc");
+    stored = core_text(hash_abc);
+
+    assert_int_equal(EVP_set_default_properties(NULL, "fips=yes"), 1);
+
+    ngx_memset(hex, 'a', sizeof(hex));
+    assert_int_equal(ws_token_hash(&abc, hex), NGX_ERROR);
+
+    dashes = core_text("--------------------------------"
+                       "--------------------------------");
+    assert_memory_equal(hex, dashes.data, WS_TOKEN_HASH_LEN);
+
+    assert_int_equal(ws_token_verify(&abc, &stored), NGX_ERROR);
+    assert_int_equal(ws_token_verify(&abc, &dashes), NGX_ERROR);
+
+    assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
+
+    assert_int_equal(ws_token_verify(&abc, &stored), NGX_OK);
+
+    core_text_free(&abc);
+    core_text_free(&stored);
+    core_text_free(&dashes);
+}
+
+#endif
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+#if (OPENSSL_VERSION_NUMBER >= 0x30000000L)
+        cmocka_unit_test(test_generate_without_randomness),
+        cmocka_unit_test(test_hash_refused),
+#endif
         cmocka_unit_test(test_parse_points_into_text),
         cmocka_unit_test(test_parse_declines_other_shapes),
         cmocka_unit_test(test_parse_declined_leaves_result),
