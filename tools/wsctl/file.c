@@ -29,6 +29,7 @@ ws_file_json(ngx_str_t *path, size_t max, json_t **v)
         return ws_fail(WS_EXIT_FAILED, "%s: %s", path->data, strerror(errno));
     }
 
+    len = 0;
     buf = malloc(max + 1);
 
     rc = buf ? ws_file_read(fd, (char *) path->data, max, buf, &len)
