@@ -153,7 +153,7 @@ ws_redis_format(ws_redis_t *redis, ws_redis_cmd_t *cmd, ngx_uint_t argc,
     total = 0;
 
     for (i = 0; i < argc; i++) {
-        args[n] = (const char *) argv[i].data;
+        args[n] = argv[i].len ? (const char *) argv[i].data : "";
         lens[n++] = argv[i].len;
         total += argv[i].len + WS_REDIS_ARG_OVERHEAD;
     }

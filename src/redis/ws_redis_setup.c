@@ -99,7 +99,10 @@ ws_redis_setup_add(ws_redis_conn_t *conn, ngx_pool_t *pool, char *name,
     }
 
     if (data) {
-        ngx_memcpy(data, conn->setup.data, conn->setup.len);
+        if (conn->setup.len) {
+            ngx_memcpy(data, conn->setup.data, conn->setup.len);
+        }
+
         ngx_memcpy(data + conn->setup.len, command, len);
 
         conn->setup.data = data;
