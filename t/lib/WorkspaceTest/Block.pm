@@ -204,7 +204,9 @@ sub validate_block {
     $request = join '', map { ref $_ ? $_->{value} : $_ } @$request
         if ref $request eq 'ARRAY';
 
-    return if ($request // '') !~ /^\s*(\S+) +(\S+)/;
+    my $prefix = $block->api_prefix // '/api/v2';
+
+    return if ($request // '') !~ m{^\s*(\S+) +(\Q$prefix\E[/?]?\S*)};
 
     my %headers;
 
@@ -217,7 +219,7 @@ sub validate_block {
     my $req = {
         method => $1,
         path   => $2,
-        prefix => scalar $block->api_prefix // '/api/v2',
+        prefix => $prefix,
     };
 
     my $good = WorkspaceTest::validate($req, {
