@@ -376,5 +376,6 @@ ws_check_summary(ws_check_t *check)
 ngx_uint_t
 ws_check_same(ngx_str_t *a, ngx_str_t *b)
 {
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+    return a->len == b->len
+           && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
 }

@@ -26,7 +26,7 @@
 
 
 #define WS_CHECK_BATCH   64         /* records or members at a time */
-#define WS_CHECK_FIELDS  4
+#define WS_CHECK_FIELDS  6
 #define WS_CHECK_TRIES   100        /* of a record that keeps changing */
 #define WS_CHECK_DIR     ((ngx_uint_t) -1)
 
@@ -103,6 +103,11 @@ extern const ws_check_record_t  ws_check_shard_records[];
 /* looks at records of one kind, at most WS_CHECK_BATCH */
 int ws_check_records(ws_check_t *check, ws_check_key_t **keys, ngx_uint_t n);
 
+/* sends HMGET for a record's fields; copies what is answered into a pool */
+int ws_check_send(ws_check_t *check, ngx_str_t *key,
+    const char *const *fields);
+int ws_check_copy(ngx_pool_t *pool, ws_reply_t *reply, ngx_str_t *fields);
+
 /*
  * For checks of records.  All return WS_EXIT_OK, or WS_EXIT_FAILED without
  * memory.
@@ -129,7 +134,7 @@ ngx_str_t ws_check_key_of(ws_check_item_t *item, const char *kind,
 int ws_check_build(ws_check_item_t *item);
 int ws_check_job(ws_check_item_t *item);
 
-/* makes a workspace out of an item's fields v m d p */
+/* makes a workspace out of fields v m d p l e; to be looked at only */
 ngx_int_t ws_check_load(ngx_pool_t *pool, ngx_str_t *id, ngx_str_t *fields,
     ws_workspace_t **w);
 

@@ -29,12 +29,12 @@ static int ws_check_token(ws_check_item_t *item);
 
 
 const ws_check_record_t  ws_check_dir_records[] = {
-    { "org:", 1, { "v", "d", NULL, NULL }, ws_check_org },
-    { "user:", 1, { "v", "d", NULL, NULL }, ws_check_user },
-    { "template:", 1, { "v", "d", NULL, NULL }, ws_check_template },
-    { "version:", 1, { "v", "d", NULL, NULL }, ws_check_template_version },
-    { "token:", 1, { "v", "d", NULL, NULL }, ws_check_token },
-    { NULL, 0, { NULL, NULL, NULL, NULL }, NULL }
+    { "org:", 1, { "v", "d" }, ws_check_org },
+    { "user:", 1, { "v", "d" }, ws_check_user },
+    { "template:", 1, { "v", "d" }, ws_check_template },
+    { "version:", 1, { "v", "d" }, ws_check_template_version },
+    { "token:", 1, { "v", "d" }, ws_check_token },
+    { NULL, 0, { NULL }, NULL }
 };
 
 

@@ -9,6 +9,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "check.h"
+#include "ws_due.h"
 #include "ws_index.h"
 
 
@@ -30,9 +31,6 @@ static int ws_check_target(ws_check_scan_t *scan, ngx_pool_t *pool,
     ngx_str_t *member, ngx_str_t *value, ngx_str_t *key);
 static int ws_check_target_of_job(ws_check_scan_t *scan, ngx_pool_t *pool,
     ngx_str_t *job, ngx_str_t *id);
-static int ws_check_send_fields(ws_check_scan_t *scan, ngx_str_t *key);
-static int ws_check_read_fields(ngx_pool_t *pool, ws_reply_t *reply,
-    ngx_str_t *fields);
 static void ws_check_report_member(ws_check_scan_t *scan, ngx_pool_t *pool,
     ngx_str_t *member, const char *wrong);
 
@@ -138,14 +136,15 @@ ws_check_members_batch(ws_check_scan_t *scan, ngx_pool_t *pool,
     }
 
     for (i = 0; rc == WS_EXIT_OK && i < n; i++) {
-        rc = ws_check_send_fields(scan, &keys[i]);
+        rc = ws_check_send(scan->check, &keys[i],
+                           scan->k->container->fields);
     }
 
     for (i = 0; rc == WS_EXIT_OK && i < n; i++) {
         rc = ws_client_receive(scan->check->ctl, &reply);
 
         if (rc == WS_EXIT_OK) {
-            rc = ws_check_read_fields(pool, reply, f);
+            rc = ws_check_copy(pool, reply, f);
         }
 
         if (rc == WS_EXIT_OK) {
@@ -174,6 +173,7 @@ ws_check_target(ws_check_scan_t *scan, ngx_pool_t *pool, ngx_str_t *member,
     ngx_str_t *value, ngx_str_t *key)
 {
     int              rc;
+    ws_due_t         due;
     ngx_str_t        id, name;
     ws_uuid_t        uuid;
     ws_keyspace_t   *ks;
@@ -190,20 +190,33 @@ ws_check_target(ws_check_scan_t *scan, ngx_pool_t *pool, ngx_str_t *member,
 
     id = *member;
 
-    if (kind[0] == 'n') {
-        id = *value;
+    switch (kind[0]) {
 
-    } else if (kind[0] == 'q') {
+    case 'n':                       /* names */
+        id = *value;
+        break;
+
+    case 'g':                       /* gone */
+        break;
+
+    case 'q':
         rc = ws_check_target_of_job(scan, pool, member, &id);
         if (rc != WS_EXIT_OK) {
             return rc;
         }
 
-    } else if (kind[0] != 'g' && ws_index_member(member, &name, &uuid)
-               == NGX_OK)
-    {
-        id.data = member->data + name.len + 1;
-        id.len = WS_UUID_LEN;
+        break;
+
+    default:
+        if (ngx_strcmp(kind, "due") == 0) {
+            if (ws_due_parse(member, &due) == NGX_OK) {
+                id = ws_uuid_str(pool, &due.workspace);
+            }
+
+        } else if (ws_index_member(member, &name, &uuid) == NGX_OK) {
+            id.data = member->data + name.len + 1;
+            id.len = WS_UUID_LEN;
+        }
     }
 
     *key = ws_key(pool, ks, scan->k->shard, "w", &id, NULL);
@@ -242,53 +255,6 @@ ws_check_target_of_job(ws_check_scan_t *scan, ngx_pool_t *pool,
 
 
 static int
-ws_check_send_fields(ws_check_scan_t *scan, ngx_str_t *key)
-{
-    ngx_str_t           f[WS_CHECK_FIELDS];
-    ngx_uint_t          i;
-    const char *const  *names;
-
-    names = scan->k->container->fields;
-
-    for (i = 0; i < WS_CHECK_FIELDS && names[i]; i++) {
-        f[i].data = (u_char *) names[i];
-        f[i].len = ngx_strlen(names[i]);
-    }
-
-    return ws_client_send(scan->check->ctl, "HMGET", key, &f[0], &f[1],
-                          i > 2 ? &f[2] : NULL, i > 3 ? &f[3] : NULL, NULL);
-}
-
-
-static int
-ws_check_read_fields(ngx_pool_t *pool, ws_reply_t *reply, ngx_str_t *fields)
-{
-    ngx_uint_t  i;
-
-    ngx_memzero(fields, WS_CHECK_FIELDS * sizeof(ngx_str_t));
-
-    if (reply->type != WS_REPLY_ARRAY) {
-        return WS_EXIT_OK;
-    }
-
-    for (i = 0; i < reply->n && i < WS_CHECK_FIELDS; i++) {
-
-        if (reply->elts[i].type != WS_REPLY_STRING) {
-            continue;
-        }
-
-        fields[i] = ws_client_copy(pool, &reply->elts[i]);
-
-        if (fields[i].data == NULL) {
-            return ws_no_memory();
-        }
-    }
-
-    return WS_EXIT_OK;
-}
-
-
-static int
 ws_check_member_again(ws_check_scan_t *scan, ngx_pool_t *pool,
     ngx_str_t *member, ngx_str_t *key)
 {
@@ -307,7 +273,7 @@ ws_check_member_again(ws_check_scan_t *scan, ngx_pool_t *pool,
     }
 
     if (rc == WS_EXIT_OK) {
-        rc = ws_check_send_fields(scan, key);
+        rc = ws_check_send(scan->check, key, scan->k->container->fields);
     }
 
     if (rc == WS_EXIT_OK) {
@@ -348,7 +314,7 @@ ws_check_member_exec(ws_check_scan_t *scan, ngx_pool_t *pool,
     value = have->type == WS_REPLY_STRING ? ws_client_copy(pool, have)
                                           : *member;
 
-    rc = ws_check_read_fields(pool, &reply->elts[1], f);
+    rc = ws_check_copy(pool, &reply->elts[1], f);
 
     if (rc != WS_EXIT_OK || value.data == NULL) {
         return WS_EXIT_FAILED;

@@ -212,20 +212,29 @@ ws_check_once(ws_check_item_t *item, ngx_uint_t *stable)
 static int
 ws_check_send_record(ws_check_item_t *item)
 {
-    ngx_str_t           f[WS_CHECK_FIELDS];
-    ngx_uint_t          i;
-    const char *const  *names;
+    return ws_check_send(item->check, &item->k->key,
+                         item->k->record->fields);
+}
 
-    names = item->k->record->fields;
 
-    for (i = 0; i < WS_CHECK_FIELDS && names[i]; i++) {
-        f[i].data = (u_char *) names[i];
-        f[i].len = ngx_strlen(names[i]);
+int
+ws_check_send(ws_check_t *check, ngx_str_t *key, const char *const *fields)
+{
+    ngx_str_t   f[WS_CHECK_FIELDS], *p[WS_CHECK_FIELDS];
+    ngx_uint_t  i;
+
+    for (i = 0; i < WS_CHECK_FIELDS; i++) {
+        p[i] = NULL;
+
+        if (fields[i]) {
+            f[i].data = (u_char *) fields[i];
+            f[i].len = ngx_strlen(fields[i]);
+            p[i] = &f[i];
+        }
     }
 
-    return ws_client_send(item->check->ctl, "HMGET", &item->k->key, &f[0],
-                          i > 1 ? &f[1] : NULL, i > 2 ? &f[2] : NULL,
-                          i > 3 ? &f[3] : NULL, NULL);
+    return ws_client_send(check->ctl, "HMGET", key, p[0], p[1], p[2], p[3],
+                          p[4], p[5], NULL);
 }
 
 
@@ -236,19 +245,27 @@ ws_check_receive_record(ws_check_item_t *item, ngx_str_t *fields,
     const char **wrong)
 {
     int          rc;
-    ngx_uint_t   i;
     ws_reply_t  *reply;
-
-    *wrong = NULL;
-    ngx_memzero(fields, WS_CHECK_FIELDS * sizeof(ngx_str_t));
 
     rc = ws_client_receive(item->check->ctl, &reply);
     if (rc != WS_EXIT_OK) {
         return rc;
     }
 
+    *wrong = reply->type == WS_REPLY_ARRAY ? NULL : "not a hash";
+
+    return ws_check_copy(item->pool, reply, fields);
+}
+
+
+int
+ws_check_copy(ngx_pool_t *pool, ws_reply_t *reply, ngx_str_t *fields)
+{
+    ngx_uint_t  i;
+
+    ngx_memzero(fields, WS_CHECK_FIELDS * sizeof(ngx_str_t));
+
     if (reply->type != WS_REPLY_ARRAY) {
-        *wrong = "not a hash";
         return WS_EXIT_OK;
     }
 
@@ -258,7 +275,7 @@ ws_check_receive_record(ws_check_item_t *item, ngx_str_t *fields,
             continue;
         }
 
-        fields[i] = ws_client_copy(item->pool, &reply->elts[i]);
+        fields[i] = ws_client_copy(pool, &reply->elts[i]);
 
         if (fields[i].data == NULL) {
             return ws_no_memory();

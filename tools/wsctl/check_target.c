@@ -8,6 +8,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "check.h"
+#include "ws_due.h"
 #include "ws_index.h"
 
 
@@ -41,6 +42,9 @@ static const char *ws_check_index(ws_check_t *check, ngx_pool_t *pool,
 static const char *ws_check_queued(ws_check_t *check, ngx_pool_t *pool,
     ws_check_key_t *k, ngx_str_t *member, ngx_str_t *value,
     ngx_str_t *fields);
+static const char *ws_check_due(ws_check_t *check, ngx_pool_t *pool,
+    ws_check_key_t *k, ngx_str_t *member, ngx_str_t *value,
+    ngx_str_t *fields);
 
 static ngx_uint_t ws_check_lower_is(ngx_pool_t *pool, ngx_str_t *name,
     ngx_str_t *lower);
@@ -48,29 +52,29 @@ static ngx_uint_t ws_check_id_is(ngx_pool_t *pool, const ws_uuid_t *id,
     ngx_str_t *text);
 
 
-#define ws_check_in_w  "w", { "v", "m", "d", "p" }
+#define ws_check_in_w  "w", { "v", "m", "d", "p", "l", "e" }
 
 const ws_check_container_t  ws_check_dir_containers[] = {
 
-    { "orgs", 1, "HSCAN", "HGET", "org", { "v", "d", NULL, NULL },
+    { "orgs", 1, "HSCAN", "HGET", "org", { "v", "d" },
       ws_check_org_name },
 
-    { "users", 1, "HSCAN", "HGET", "user", { "v", "d", NULL, NULL },
+    { "users", 1, "HSCAN", "HGET", "user", { "v", "d" },
       ws_check_user_name },
 
-    { "templates:", 1, "HSCAN", "HGET", "template", { "v", "d", NULL, NULL },
+    { "templates:", 1, "HSCAN", "HGET", "template", { "v", "d" },
       ws_check_template_name },
 
     { "template-name:", 1, "SSCAN", "SISMEMBER", "template",
-      { "v", "d", NULL, NULL }, ws_check_template_in_set },
+      { "v", "d" }, ws_check_template_in_set },
 
-    { "versions:", 1, "HSCAN", "HGET", "version", { "v", "d", NULL, NULL },
+    { "versions:", 1, "HSCAN", "HGET", "version", { "v", "d" },
       ws_check_version_name },
 
-    { "tokens:", 1, "SSCAN", "SISMEMBER", "token", { "v", "d", NULL, NULL },
+    { "tokens:", 1, "SSCAN", "SISMEMBER", "token", { "v", "d" },
       ws_check_token_in_set },
 
-    { NULL, 0, NULL, NULL, NULL, { NULL, NULL, NULL, NULL }, NULL }
+    { NULL, 0, NULL, NULL, NULL, { NULL }, NULL }
 };
 
 
@@ -81,16 +85,13 @@ const ws_check_container_t  ws_check_shard_containers[] = {
     { "live:", 0, "ZSCAN", "ZSCORE", ws_check_in_w, ws_check_index },
     { "deleted:", 0, "ZSCAN", "ZSCORE", ws_check_in_w, ws_check_index },
     { "queue", 0, "ZSCAN", "ZSCORE", ws_check_in_w, ws_check_queued },
+    { "due", 0, "ZSCAN", "ZSCORE", ws_check_in_w, ws_check_due },
 
     /* ws_check_builds() */
 
-    { "builds:", 0, NULL, NULL, NULL, { NULL, NULL, NULL, NULL }, NULL },
+    { "builds:", 0, NULL, NULL, NULL, { NULL }, NULL },
 
-    /* what is due: nothing to compare with */
-
-    { "due", 0, NULL, NULL, NULL, { NULL, NULL, NULL, NULL }, NULL },
-
-    { NULL, 0, NULL, NULL, NULL, { NULL, NULL, NULL, NULL }, NULL }
+    { NULL, 0, NULL, NULL, NULL, { NULL }, NULL }
 };
 
 
@@ -345,6 +346,43 @@ ws_check_queued(ws_check_t *check, ngx_pool_t *pool, ws_check_key_t *k,
     }
 
     return w->queued.len ? NULL : "does not wait";
+}
+
+
+/* it may be later than the document says: signs of life put it off */
+
+static const char *
+ws_check_due(ws_check_t *check, ngx_pool_t *pool, ws_check_key_t *k,
+    ngx_str_t *member, ngx_str_t *value, ngx_str_t *fields)
+{
+    ws_due_t         due;
+    ngx_str_t        id;
+    ngx_uint_t       i;
+    ws_due_entry_t  *e;
+    ws_workspace_t  *w;
+
+    if (ws_due_parse(member, &due) != NGX_OK) {
+        return "is nothing that can be due";
+    }
+
+    id = ws_uuid_str(pool, &due.workspace);
+
+    if (fields[0].data == NULL
+        || ws_check_load(pool, &id, fields, &w) != NGX_OK)
+    {
+        return "is of no workspace";
+    }
+
+    e = w->due->elts;
+
+    for (i = 0; i < w->due->nelts; i++) {
+        if (ws_check_same(&e[i].member, member)) {
+            return strtod((char *) value->data, NULL) < (double) e[i].at_ms
+                   ? "is too early" : NULL;
+        }
+    }
+
+    return "is not due any more";
 }
 
 

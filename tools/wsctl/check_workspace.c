@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include "check.h"
 #include "ws_build.h"
+#include "ws_due.h"
 #include "ws_index.h"
 #include "ws_name.h"
 
@@ -18,15 +19,18 @@ static int ws_check_workspace(ws_check_item_t *item);
 static int ws_check_meta(ws_check_item_t *item, ws_workspace_t *w);
 static int ws_check_name(ws_check_item_t *item, ws_workspace_t *w);
 static int ws_check_indexes(ws_check_item_t *item, ws_workspace_t *w);
+static int ws_check_lease(ws_check_item_t *item, ws_workspace_t *w);
+static const char *ws_check_lease_due(ws_check_item_t *item,
+    ngx_str_t *have);
 static int ws_check_latest(ws_check_item_t *item, ws_workspace_t *w);
 static int ws_check_latest_job(ws_check_item_t *item, json_t *build);
 
 
 const ws_check_record_t  ws_check_shard_records[] = {
-    { "w:", 0, { "v", "m", "d", "p" }, ws_check_workspace },
+    { "w:", 0, { "v", "m", "d", "p", "l", "e" }, ws_check_workspace },
     { "build:", 0, { "w", "n", "d", "p" }, ws_check_build },
-    { "job:", 0, { "w", "b", NULL, NULL }, ws_check_job },
-    { NULL, 0, { NULL, NULL, NULL, NULL }, NULL }
+    { "job:", 0, { "w", "b" }, ws_check_job },
+    { NULL, 0, { NULL }, NULL }
 };
 
 
@@ -86,6 +90,10 @@ ws_check_workspace(ws_check_item_t *item)
 
     if (rc == WS_EXIT_OK) {
         rc = ws_check_indexes(item, w);
+    }
+
+    if (rc == WS_EXIT_OK) {
+        rc = ws_check_lease(item, w);
     }
 
     return rc ? rc : ws_check_latest(item, w);
@@ -190,6 +198,55 @@ ws_check_indexes(ws_check_item_t *item, ws_workspace_t *w)
     }
 
     return rc;
+}
+
+
+/* a job that runs has a lease, which ends some time; others have none */
+
+static int
+ws_check_lease(ws_check_item_t *item, ws_workspace_t *w)
+{
+    ngx_str_t           member;
+    ngx_uint_t          i, leased;
+    ws_due_t            due;
+    ws_due_entry_t     *e;
+    ws_check_expect_t  *expect;
+
+    leased = (ws_build_active(w) && w->queued.len == 0);
+
+    if (leased != (w->lease.len > 0)) {
+        return ws_check_wrong(item, leased ? "its job runs without a lease"
+                                           : "a lease without a running job");
+    }
+
+    e = w->due->elts;
+
+    for (i = 0; i < w->due->nelts; i++) {
+        member = e[i].member;
+
+        if (ws_due_parse(&member, &due) != NGX_OK || due.kind != WS_DUE_LEASE)
+        {
+            continue;
+        }
+
+        expect = ws_check_expect_add(item, "ZSCORE",
+                                     ws_check_key_of(item, "due", NULL, NULL),
+                                     &member);
+        if (expect == NULL) {
+            return ws_no_memory();
+        }
+
+        expect->ok = ws_check_lease_due;
+    }
+
+    return WS_EXIT_OK;
+}
+
+
+static const char *
+ws_check_lease_due(ws_check_item_t *item, ngx_str_t *have)
+{
+    return have->data ? NULL : "has no end for the lease";
 }
 
 

@@ -338,6 +338,13 @@ ws_job_finish_run(ws_ctl_t *ctl)
         return ws_usage(ctl, "--error and --resources exclude each other");
     }
 
+    /* a commit works out when a stopped workspace starts next */
+
+    ctl->ks.tz = ws_tz_db_load(ctl->pool, WS_TZ_DIR);
+    if (ctl->ks.tz == NULL) {
+        return ws_no_memory();
+    }
+
     if (path) {
         rc = ws_file_json(path, WS_JOB_RESOURCES_MAX, &resources);
         if (rc != WS_EXIT_OK) {
