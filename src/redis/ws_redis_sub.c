@@ -35,6 +35,12 @@
 #define WS_SUB_EXTRA   16           /* bytes: "$1024", two line ends */
 
 
+typedef struct {
+    ws_redis_quit_pt            handler;
+    void                       *data;
+} ws_redis_sub_hook_t;
+
+
 struct ws_redis_sub_s {
     ws_redis_conn_t             conn;
 
@@ -48,8 +54,8 @@ struct ws_redis_sub_s {
     ngx_event_t                 retry;
     ngx_event_t                 check;
 
-    ws_redis_quit_pt            quit;
-    void                       *quit_data;
+    ws_redis_sub_hook_t         hooks[WS_SUB_HOOKS];
+    ngx_uint_t                  nhooks;
 
     unsigned                    ping:1;         /* to be sent */
     unsigned                    expecting:1;    /* a reply, until check */
@@ -140,12 +146,21 @@ ws_redis_sub_create(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
 }
 
 
-void
+ngx_int_t
 ws_redis_sub_on_quit(ws_redis_sub_t *sub, ws_redis_quit_pt handler,
     void *data)
 {
-    sub->quit = handler;
-    sub->quit_data = data;
+    ws_redis_sub_hook_t  *hook;
+
+    if (sub->nhooks == WS_SUB_HOOKS) {
+        return NGX_ERROR;
+    }
+
+    hook = &sub->hooks[sub->nhooks++];
+    hook->handler = handler;
+    hook->data = data;
+
+    return NGX_OK;
 }
 
 
@@ -154,8 +169,10 @@ ws_redis_sub_quit(void *data)
 {
     ws_redis_sub_t  *sub = data;
 
-    if (sub->quit) {
-        sub->quit(sub->quit_data);
+    ngx_uint_t  i;
+
+    for (i = 0; i < sub->nhooks; i++) {
+        sub->hooks[i].handler(sub->hooks[i].data);
     }
 }
 
@@ -333,7 +350,7 @@ ws_redis_sub_start(ws_redis_sub_t *sub)
 
         /* who waits for the news of a graceful quit may wait for this timer */
 
-        sub->retry.cancelable = (sub->quit == NULL || sub->conn.quit);
+        sub->retry.cancelable = (sub->nhooks == 0 || sub->conn.quit);
         ngx_add_timer(&sub->retry, delay);
     }
 }

@@ -63,11 +63,14 @@ ws_redis_sub_t *ws_redis_sub_create(ngx_pool_t *pool, ws_redis_conf_t *conf,
     ngx_log_t *log);
 
 /*
- * Sets the hook for graceful quit: called exactly once in a worker that quits
+ * Adds a hook for graceful quit: called exactly once in a worker that quits
  * gracefully while anything is subscribed, whether Redis is there or not, and
- * within 500 ms.  It may unsubscribe.
+ * within 500 ms.  It may unsubscribe.  Hooks are called in the order in which
+ * they were added.  NGX_OK, or NGX_ERROR: there are too many.
  */
-void ws_redis_sub_on_quit(ws_redis_sub_t *sub, ws_redis_quit_pt handler,
+#define WS_SUB_HOOKS  8
+
+ngx_int_t ws_redis_sub_on_quit(ws_redis_sub_t *sub, ws_redis_quit_pt handler,
     void *data);
 
 /*

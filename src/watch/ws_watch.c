@@ -61,7 +61,10 @@ ws_watch_create(ngx_pool_t *pool, ws_store_t *store)
     watch->run.log = store->log;
 
     ws_dir_on_change(store->dir, ws_watch_changed, watch);
-    ws_redis_sub_on_quit(store->sub, ws_watch_quit, watch);
+
+    if (ws_redis_sub_on_quit(store->sub, ws_watch_quit, watch) != NGX_OK) {
+        return NULL;
+    }
 
     return watch;
 }
