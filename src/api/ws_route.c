@@ -159,25 +159,25 @@ ws_route(ngx_str_t *path, ngx_uint_t method, ws_route_t *route)
     ngx_uint_t         methods;
     ws_route_entry_t  *e;
 
-    methods = 0;
+    ngx_memzero(route, sizeof(ws_route_t));
 
     for (e = ws_routes; e->pattern; e++) {
 
-        ngx_memzero(route, sizeof(ws_route_t));
-
-        if (ws_route_match(e->pattern, path, route) != NGX_OK) {
-            continue;
-        }
-
-        if (e->methods & method) {
+        if ((e->methods & method)
+            && ws_route_match(e->pattern, path, NULL) == NGX_OK)
+        {
             route->endpoint = e->endpoint;
-            return NGX_OK;
+            return ws_route_match(e->pattern, path, route);
         }
-
-        methods |= e->methods;
     }
 
-    ngx_memzero(route, sizeof(ws_route_t));
+    methods = 0;
+
+    for (e = ws_routes; e->pattern; e++) {
+        if (ws_route_match(e->pattern, path, NULL) == NGX_OK) {
+            methods |= e->methods;
+        }
+    }
 
     if (methods == 0) {
         return NGX_DECLINED;
@@ -204,10 +204,12 @@ ws_endpoint_name(ngx_uint_t endpoint)
 }
 
 
+/* whether a pattern fits; the parts go to the route, unless it is NULL */
+
 static ngx_int_t
 ws_route_match(const char *pattern, ngx_str_t *path, ws_route_t *route)
 {
-    u_char      *p, *last;
+    u_char      *p, *start, *last;
     ngx_str_t   *part;
     const char  *c;
 
@@ -229,17 +231,20 @@ ws_route_match(const char *pattern, ngx_str_t *path, ws_route_t *route)
             continue;
         }
 
-        part = ws_route_part(route, (u_char) c[1]);
-        part->data = p;
+        start = p;
 
         while (p < last && *p != '/') {
             p++;
         }
 
-        part->len = p - part->data;
-
-        if (part->len == 0) {
+        if (p == start) {
             return NGX_DECLINED;
+        }
+
+        if (route) {
+            part = ws_route_part(route, (u_char) c[1]);
+            part->data = start;
+            part->len = p - start;
         }
 
         /* past "{x", the loop skips the brace */

@@ -55,6 +55,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_part(&route.organization, &path);
     fuzz_part(&route.user, &path);
     fuzz_part(&route.name, &path);
+    fuzz_part(&route.build, &path);
+    fuzz_part(&route.number, &path);
+    fuzz_part(&route.job, &path);
 
     switch (rc) {
 

@@ -13,14 +13,13 @@
 #define ID  "6f1c2d7e-0a4b-4c55-9d0e-1b2c3d4e5f60"
 
 
+/* the parts of a path are written "user=alice, name=dev" */
+
 typedef struct {
     ngx_uint_t   method;
     const char  *path;
     ngx_uint_t   endpoint;
-    const char  *organization;
-    const char  *user;
-    const char  *workspace;
-    const char  *name;
+    const char  *parts;
 } found_t;
 
 
@@ -34,33 +33,74 @@ typedef struct {
 static const found_t  found[] = {
 
     { NGX_HTTP_POST, "/organizations/" ID "/members/me/workspaces",
-      WS_ENDPOINT_CREATE, ID, "me", "", "" },
+      WS_ENDPOINT_CREATE, "organization=" ID ", user=me" },
     { NGX_HTTP_GET, "/users/alice/workspace/dev",
-      WS_ENDPOINT_BY_NAME, "", "alice", "", "dev" },
+      WS_ENDPOINT_BY_NAME, "user=alice, name=dev" },
     { NGX_HTTP_HEAD, "/users/alice/workspace/dev",
-      WS_ENDPOINT_BY_NAME, "", "alice", "", "dev" },
-    { NGX_HTTP_GET, "/workspaces", WS_ENDPOINT_LIST, "", "", "", "" },
-    { NGX_HTTP_HEAD, "/workspaces", WS_ENDPOINT_LIST, "", "", "", "" },
-    { NGX_HTTP_GET, "/workspaces/" ID, WS_ENDPOINT_READ, "", "", ID, "" },
-    { NGX_HTTP_HEAD, "/workspaces/" ID, WS_ENDPOINT_READ, "", "", ID, "" },
-    { NGX_HTTP_PATCH, "/workspaces/" ID, WS_ENDPOINT_RENAME, "", "", ID, "" },
+      WS_ENDPOINT_BY_NAME, "user=alice, name=dev" },
+    { NGX_HTTP_GET, "/workspaces", WS_ENDPOINT_LIST, "" },
+    { NGX_HTTP_HEAD, "/workspaces", WS_ENDPOINT_LIST, "" },
+    { NGX_HTTP_GET, "/workspaces/" ID,
+      WS_ENDPOINT_READ, "workspace=" ID },
+    { NGX_HTTP_HEAD, "/workspaces/" ID,
+      WS_ENDPOINT_READ, "workspace=" ID },
+    { NGX_HTTP_PATCH, "/workspaces/" ID,
+      WS_ENDPOINT_RENAME, "workspace=" ID },
     { NGX_HTTP_PUT, "/workspaces/" ID "/autostart",
-      WS_ENDPOINT_AUTOSTART, "", "", ID, "" },
+      WS_ENDPOINT_AUTOSTART, "workspace=" ID },
     { NGX_HTTP_PUT, "/workspaces/" ID "/ttl",
-      WS_ENDPOINT_TTL, "", "", ID, "" },
+      WS_ENDPOINT_TTL, "workspace=" ID },
     { NGX_HTTP_PUT, "/workspaces/" ID "/extend",
-      WS_ENDPOINT_EXTEND, "", "", ID, "" },
+      WS_ENDPOINT_EXTEND, "workspace=" ID },
     { NGX_HTTP_GET, "/workspaces/" ID "/watch",
-      WS_ENDPOINT_WATCH, "", "", ID, "" },
+      WS_ENDPOINT_WATCH, "workspace=" ID },
+    { NGX_HTTP_POST, "/workspaces/" ID "/usage",
+      WS_ENDPOINT_USAGE, "workspace=" ID },
+
+    /* builds */
+
     { NGX_HTTP_POST, "/workspaces/" ID "/builds",
-      WS_ENDPOINT_BUILD_CREATE, "", "", ID, "" },
+      WS_ENDPOINT_BUILD_CREATE, "workspace=" ID },
+    { NGX_HTTP_GET, "/workspaces/" ID "/builds",
+      WS_ENDPOINT_BUILD_LIST, "workspace=" ID },
+    { NGX_HTTP_HEAD, "/workspaces/" ID "/builds",
+      WS_ENDPOINT_BUILD_LIST, "workspace=" ID },
+    { NGX_HTTP_GET, "/users/alice/workspace/dev/builds/17",
+      WS_ENDPOINT_BUILD_BY_NUMBER, "user=alice, name=dev, number=17" },
+    { NGX_HTTP_GET, "/workspacebuilds/" ID,
+      WS_ENDPOINT_BUILD_READ, "build=" ID },
+    { NGX_HTTP_GET, "/workspacebuilds/" ID "/resources",
+      WS_ENDPOINT_BUILD_RESOURCES, "build=" ID },
+    { NGX_HTTP_GET, "/workspacebuilds/" ID "/parameters",
+      WS_ENDPOINT_BUILD_PARAMETERS, "build=" ID },
+    { NGX_HTTP_GET, "/workspacebuilds/" ID "/logs",
+      WS_ENDPOINT_BUILD_LOGS, "build=" ID },
+    { NGX_HTTP_PATCH, "/workspacebuilds/" ID "/cancel",
+      WS_ENDPOINT_BUILD_CANCEL, "build=" ID },
+
+    /* provisioners and agents */
+
+    { NGX_HTTP_POST, "/provisioners/me/acquire",
+      WS_ENDPOINT_JOB_ACQUIRE, "" },
+    { NGX_HTTP_POST, "/provisioners/me/jobs/" ID "/heartbeat",
+      WS_ENDPOINT_JOB_HEARTBEAT, "job=" ID },
+    { NGX_HTTP_POST, "/provisioners/me/jobs/" ID "/complete",
+      WS_ENDPOINT_JOB_COMPLETE, "job=" ID },
+    { NGX_HTTP_POST, "/provisioners/me/jobs/" ID "/fail",
+      WS_ENDPOINT_JOB_FAIL, "job=" ID },
+    { NGX_HTTP_POST, "/workspaceagents/me/heartbeat",
+      WS_ENDPOINT_AGENT_HEARTBEAT, "" },
+    { NGX_HTTP_POST, "/workspaceagents/me/state",
+      WS_ENDPOINT_AGENT_STATE, "" },
+    { NGX_HTTP_POST, "/workspaceagents/me/disconnect",
+      WS_ENDPOINT_AGENT_DISCONNECT, "" },
 
     /* a part is any text but a slash: its form is for the handler */
 
     { NGX_HTTP_GET, "/workspaces/watch", WS_ENDPOINT_READ,
-      "", "", "watch", "" },
+      "workspace=watch" },
     { NGX_HTTP_GET, "/users/a b%/workspace/{n}", WS_ENDPOINT_BY_NAME,
-      "", "a b%", "", "{n}" }
+      "user=a b%, name={n}" }
 };
 
 
@@ -79,7 +119,11 @@ static const refused_t  refused[] = {
     { NGX_HTTP_POST, "/workspaces/" ID "/extend", "PUT" },
     { NGX_HTTP_HEAD, "/workspaces/" ID "/watch", "GET" },
     { NGX_HTTP_PUT, "/workspaces/" ID "/watch", "GET" },
-    { NGX_HTTP_PUT, "/workspaces/" ID "/builds", "POST" }
+    { NGX_HTTP_PUT, "/workspaces/" ID "/builds", "GET, HEAD, POST" },
+    { NGX_HTTP_POST, "/users/alice/workspace/dev/builds/17", "GET, HEAD" },
+    { NGX_HTTP_DELETE, "/workspacebuilds/" ID, "GET, HEAD" },
+    { NGX_HTTP_POST, "/workspacebuilds/" ID "/cancel", "PATCH" },
+    { NGX_HTTP_GET, "/provisioners/me/acquire", "POST" }
 };
 
 
@@ -107,18 +151,65 @@ static const char  *absent[] = {
     "/organizations//members/me/workspaces",
     "/organizations/" ID "/members//workspaces",
     "/organizations/" ID "/members/workspaces",
-    "/organizations/" ID "/members/me/workspaces/"
+    "/organizations/" ID "/members/me/workspaces/",
+    "/users/alice/workspace/dev/builds",
+    "/users/alice/workspace/dev/builds/",
+    "/workspacebuilds",
+    "/workspacebuilds/",
+    "/workspacebuilds/" ID "/other",
+    "/provisioners/you/acquire",
+    "/provisioners/me/jobs//fail",
+    "/workspaceagents/" ID "/heartbeat"
 };
 
 
 static void
-assert_part(ngx_str_t *part, const char *expected)
+assert_text(const ngx_str_t *text, const char *expected)
 {
-    assert_int_equal(part->len, strlen(expected));
+    assert_int_equal(text->len, strlen(expected));
 
-    if (part->len) {
-        assert_memory_equal(part->data, expected, part->len);
+    if (text->len) {
+        assert_memory_equal(text->data, expected, text->len);
     }
+}
+
+
+static void
+assert_parts(ws_route_t *route, const char *expected)
+{
+    char    text[512];
+    size_t  i, n;
+
+    const struct {
+        const char  *name;
+        ngx_str_t   *value;
+    } parts[] = {
+        { "organization", &route->organization },
+        { "user", &route->user },
+        { "workspace", &route->workspace },
+        { "name", &route->name },
+        { "build", &route->build },
+        { "number", &route->number },
+        { "job", &route->job }
+    };
+
+    n = 0;
+    text[0] = '\0';
+
+    for (i = 0; i < core_items(parts); i++) {
+
+        if (parts[i].value->len == 0) {
+            continue;
+        }
+
+        n += snprintf(text + n, sizeof(text) - n, "%s%s=%.*s",
+                      n ? ", " : "", parts[i].name,
+                      (int) parts[i].value->len, parts[i].value->data);
+
+        assert_true(n < sizeof(text));
+    }
+
+    assert_string_equal(text, expected);
 }
 
 
@@ -136,11 +227,8 @@ test_each_path_and_method_is_its_endpoint(void **state)
         assert_int_equal(ws_route(&path, found[i].method, &route), NGX_OK);
         assert_int_equal(route.endpoint, found[i].endpoint);
 
-        assert_part(&route.organization, found[i].organization);
-        assert_part(&route.user, found[i].user);
-        assert_part(&route.workspace, found[i].workspace);
-        assert_part(&route.name, found[i].name);
-        assert_part(&route.allow, "");
+        assert_parts(&route, found[i].parts);
+        assert_text(&route.allow, "");
 
         core_text_free(&path);
     }
@@ -179,8 +267,8 @@ test_another_method_tells_the_right_ones(void **state)
         assert_int_equal(ws_route(&path, refused[i].method, &route),
                          NGX_ABORT);
         assert_int_equal(route.endpoint, WS_ENDPOINT_NONE);
-        assert_part(&route.allow, refused[i].allow);
-        assert_part(&route.workspace, "");
+        assert_text(&route.allow, refused[i].allow);
+        assert_parts(&route, "");
 
         core_text_free(&path);
     }
@@ -208,7 +296,7 @@ test_other_paths_do_not_exist(void **state)
             assert_int_equal(ws_route(&path, methods[m], &route),
                              NGX_DECLINED);
             assert_int_equal(route.endpoint, WS_ENDPOINT_NONE);
-            assert_part(&route.allow, "");
+            assert_text(&route.allow, "");
         }
 
         core_text_free(&path);
@@ -241,18 +329,22 @@ test_names_are_stable(void **state)
 
     static const char  *names[] = {
         "", "create", "by_name", "list", "read", "rename", "autostart",
-        "ttl", "extend", "watch", "build_create"
+        "ttl", "extend", "watch", "build_create", "build_list",
+        "build_by_number", "build_read", "build_resources",
+        "build_parameters", "build_logs", "build_cancel", "usage",
+        "job_acquire", "job_heartbeat", "job_complete", "job_fail",
+        "agent_heartbeat", "agent_state", "agent_disconnect"
     };
 
     assert_int_equal(core_items(names), WS_ENDPOINT_COUNT);
 
     for (i = 0; i < core_items(names); i++) {
         name = ws_endpoint_name(i);
-        assert_part((ngx_str_t *) name, names[i]);
+        assert_text(name, names[i]);
     }
 
-    assert_part((ngx_str_t *) ws_endpoint_name(WS_ENDPOINT_COUNT), "");
-    assert_part((ngx_str_t *) ws_endpoint_name((ngx_uint_t) -1), "");
+    assert_text(ws_endpoint_name(WS_ENDPOINT_COUNT), "");
+    assert_text(ws_endpoint_name((ngx_uint_t) -1), "");
 }
 
 
