@@ -213,9 +213,13 @@ $(BUILD)/lint/clang/%.ok: %.c | $(NGINX_MAKE)
 style:
 	tools/lint/style
 
-cppcheck: | $(NGINX_MAKE)
-	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+cppcheck:
+	$(call say,CPPCHECK)
+	$(Q)mkdir -p $(BUILD)/lint/cppcheck
+	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
 	    --enable=warning,performance,portability -j$(JOBS) \
+	    --cppcheck-build-dir=$(BUILD)/lint/cppcheck \
+	    --library=tools/lint/cppcheck.cfg \
 	    --suppressions-list=tools/lint/cppcheck.txt \
 	    $(addprefix -I,$(WS_DIRS)) -Itools/ngx -It/unit \
 	    $(LINT_SRCS)
