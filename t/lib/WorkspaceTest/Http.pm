@@ -50,7 +50,7 @@ sub connect_to {
 
 
 # The bytes of a request.  $opts: headers (hash, or array of [name, value]),
-# body (bytes), raw (the whole request, sent as it is).
+# body (bytes), chunked (send it so), raw (the whole request, as it is).
 
 sub request_bytes {
     my ($method, $path, $opts) = @_;
@@ -71,6 +71,12 @@ sub request_bytes {
 
     $out .= "Host: localhost\r\n" unless $seen{host};
     $out .= "Connection: close\r\n" unless $seen{connection};
+
+    if (defined $opts->{body} && $opts->{chunked}) {
+        my $chunks = join '', map { sprintf "%x\r\n%s\r\n", length, $_ }
+                     unpack '(a1000)*', $opts->{body};
+        return "${out}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n";
+    }
 
     if (defined $opts->{body}) {
         $out .= "Content-Length: " . length($opts->{body}) . "\r\n"
