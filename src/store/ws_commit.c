@@ -12,6 +12,7 @@
 #include "ws_workspace.h"
 #include "ws_index.h"
 #include "ws_due.h"
+#include "ws_need.h"
 
 
 typedef struct {
@@ -32,7 +33,8 @@ static void ws_commit_names(ws_commit_t *c);
 static void ws_commit_builds(ws_commit_t *c);
 static void ws_commit_queue(ws_commit_t *c);
 static void ws_commit_lease(ws_commit_t *c);
-static ngx_int_t ws_commit_document(ws_commit_t *c, ws_state_t *state);
+static ngx_int_t ws_commit_document(ws_commit_t *c, ngx_str_t *payload,
+    ws_state_t *state);
 static ngx_str_t ws_commit_meta(ws_commit_t *c);
 static ngx_uint_t ws_same(ngx_str_t *a, ngx_str_t *b);
 
@@ -41,6 +43,7 @@ ngx_int_t
 ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
     ws_state_t *state)
 {
+    ngx_str_t     payload;
     ws_commit_t   c;
     ngx_array_t  *index, *due;
 
@@ -67,6 +70,16 @@ ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
     }
 
     ws_commit_guards(&c);
+
+    /*
+     * the first write decides whether Redis takes them all: it has to be one
+     * that a full Redis refuses
+     */
+
+    if (ws_commit_document(&c, &payload, state) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ws_commit_names(&c);
     ws_commit_builds(&c);
     ws_commit_queue(&c);
@@ -74,9 +87,7 @@ ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
     ws_index_diff(txn, ks, c.shard, w->indexed, index);
     ws_due_diff(txn, ks, c.shard, w->due, due);
 
-    if (ws_commit_document(&c, state) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ws_txn_publish(txn, c.key, payload);
 
     return txn->failed ? NGX_ERROR : NGX_OK;
 }
@@ -146,7 +157,7 @@ static void
 ws_commit_builds(ws_commit_t *c)
 {
     json_t      *build;
-    ngx_str_t    key, id, job, number, fw, fn, fb, fd, fp;
+    ngx_str_t    key, id, job, number, need, fw, fn, fb, fd, fp, fr;
     ngx_pool_t  *pool;
 
     if (!c->w->new_build) {
@@ -159,12 +170,16 @@ ws_commit_builds(ws_commit_t *c)
     id = ws_json_get_str(build, "id");
     job = ws_json_get_str(json_object_get(build, "job"), "id");
     number = ws_int_str(pool, ws_json_get_int(build, "build_number", 0));
+    need = ws_need_write(pool, &c->w->meta.org,
+                         json_object_get(json_object_get(build, "job"),
+                                         "tags"));
 
     ngx_str_set(&fw, "w");
     ngx_str_set(&fn, "n");
     ngx_str_set(&fb, "b");
     ngx_str_set(&fd, "d");
     ngx_str_set(&fp, "p");
+    ngx_str_set(&fr, "r");
 
     if (c->w->archived.len) {
         key = ws_key(pool, c->ks, c->shard, "build", &c->w->archived, NULL);
@@ -179,7 +194,8 @@ ws_commit_builds(ws_commit_t *c)
     ws_txn_command(c->txn, "ZADD", key, 2, &number, &id);
 
     key = ws_key(pool, c->ks, c->shard, "job", &job, NULL);
-    ws_txn_command(c->txn, "HSET", key, 4, &fw, &c->id, &fb, &id);
+    ws_txn_command(c->txn, "HSET", key, 6, &fw, &c->id, &fb, &id,
+                   &fr, &need);
 }
 
 
@@ -247,10 +263,10 @@ ws_commit_lease(ws_commit_t *c)
 
 
 static ngx_int_t
-ws_commit_document(ws_commit_t *c, ws_state_t *state)
+ws_commit_document(ws_commit_t *c, ngx_str_t *payload, ws_state_t *state)
 {
     size_t      n;
-    ngx_str_t   v, m, d, p, payload, fv, fm, fd, fp;
+    ngx_str_t   v, m, d, p, fv, fm, fd, fp;
 
     v = ws_int_str(c->txn->pool, c->w->version + 1);
     m = ws_commit_meta(c);
@@ -276,20 +292,18 @@ ws_commit_document(ws_commit_t *c, ws_state_t *state)
                    &fp, &p);
 
     n = v.len + m.len + d.len + 32;
-    payload.data = ngx_pnalloc(c->txn->pool, n);
-    if (payload.data == NULL) {
+    payload->data = ngx_pnalloc(c->txn->pool, n);
+    if (payload->data == NULL) {
         return NGX_ERROR;
     }
 
-    payload.len = snprintf((char *) payload.data, n, "%.*s %u ",
+    payload->len = snprintf((char *) payload->data, n, "%.*s %u ",
                            (int) v.len, v.data, (unsigned) m.len);
-    ngx_memcpy(payload.data + payload.len, m.data, m.len);
-    payload.len += m.len;
-    payload.data[payload.len++] = ' ';
-    ngx_memcpy(payload.data + payload.len, d.data, d.len);
-    payload.len += d.len;
-
-    ws_txn_publish(c->txn, c->key, payload);
+    ngx_memcpy(payload->data + payload->len, m.data, m.len);
+    payload->len += m.len;
+    payload->data[payload->len++] = ' ';
+    ngx_memcpy(payload->data + payload->len, d.data, d.len);
+    payload->len += d.len;
 
     if (state) {
         state->version = c->w->version + 1;
