@@ -40,7 +40,8 @@ static ngx_command_t  ngx_http_workspace_commands[] = {
       NULL },
 
     { ngx_string("workspace_prefix"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+          |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
       ws_conf_prefix,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -54,14 +55,16 @@ static ngx_command_t  ngx_http_workspace_commands[] = {
       NULL },
 
     { ngx_string("workspace_dialect"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+          |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ws_loc_conf_t, dialect),
       &ngx_http_workspace_dialects },
 
     { ngx_string("workspace_identity"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+          |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
       ws_conf_identity,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

@@ -53,9 +53,8 @@ ws_api_rename(ws_request_t *req)
     }
 
     if (req->meta.deleted) {
-        return ws_respond_error(req, NGX_HTTP_NOT_ALLOWED,
-                                "A deleted workspace cannot be renamed.",
-                                NULL);
+        ngx_str_set(&req->route.allow, "GET, HEAD");
+        return ws_respond_method(req);
     }
 
     current = ws_json_get_str(req->workspace->doc, "name");

@@ -10,6 +10,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ws_error_filter.h"
+#include "ws_http.h"
 #include "ws_request.h"
 #include "ws_respond.h"
 
@@ -40,6 +41,8 @@ ws_error_header_filter(ngx_http_request_t *r)
     ws_request_t   *req;
     ws_loc_conf_t  *wlcf;
 
+    ngx_str_t  seconds = ngx_string("1");
+
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_workspace_module);
     req = ngx_http_get_module_ctx(r, ngx_http_workspace_module);
 
@@ -63,6 +66,12 @@ ws_error_header_filter(ngx_http_request_t *r)
     if (ws_error_body(r->pool, ws_status_message(status), NULL, NULL, NULL,
                       &req->page)
         != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ws_http_add_header(r, "Retry-After", &seconds) != NGX_OK)
     {
         return NGX_ERROR;
     }
