@@ -192,19 +192,21 @@ ws_build_document(ws_workspace_t *w, ws_build_new_t *nb, int64_t number)
 static json_t *
 ws_build_job(ws_workspace_t *w, ws_build_new_t *nb)
 {
-    json_t     *job;
+    json_t     *job, *tags;
     ngx_int_t   rc;
     ws_uuid_t   id;
 
     ws_uuid_generate_near(&id, &w->meta.owner);
 
     job = json_object();
+    tags = json_loadb((char *) nb->version->tags.data, nb->version->tags.len,
+                      0, NULL);
 
     rc = ws_json_set_time(job, "created_at", nb->now_ms);
     rc |= ws_json_set_uuid(job, "file_id", &nb->version->file);
     rc |= ws_json_set_uuid(job, "id", &id);
     rc |= ws_json_set_cstr(job, "status", "pending");
-    rc |= ws_json_set(job, "tags", json_object());
+    rc |= ws_json_set(job, "tags", tags);
 
     if (rc != NGX_OK) {
         json_decref(job);

@@ -55,6 +55,8 @@ static ngx_int_t ws_dir_read_user(ws_dir_entry_t *e, ws_reply_t *reply);
 static ngx_int_t ws_dir_read_org(ws_dir_entry_t *e, ws_reply_t *reply);
 static ngx_int_t ws_dir_read_template(ws_dir_entry_t *e, ws_reply_t *reply);
 static ngx_int_t ws_dir_read_version(ws_dir_entry_t *e, ws_reply_t *reply);
+static ngx_int_t ws_dir_read_provisioner(ws_dir_entry_t *e,
+    ws_reply_t *reply);
 static ngx_int_t ws_dir_read_token(ws_dir_entry_t *e, ws_reply_t *reply);
 static ngx_int_t ws_dir_read_username(ws_dir_entry_t *e, ws_reply_t *reply);
 static ngx_int_t ws_dir_read_ids(ws_dir_entry_t *e, ws_reply_t *reply);
@@ -67,6 +69,7 @@ static const ws_dir_kind_t  ws_dir_kinds[WS_DIR_KINDS] = {
     { "org",           "HMGET",    WS_DIR_TTL_MS, ws_dir_read_org },
     { "template",      "HMGET",    WS_DIR_TTL_MS, ws_dir_read_template },
     { "version",       "HMGET",    WS_DIR_TTL_MS, ws_dir_read_version },
+    { "provisioner",   "HMGET",    WS_DIR_TTL_MS, ws_dir_read_provisioner },
     { "token",         "HMGET",    WS_DIR_TTL_MS, ws_dir_read_token },
     { "users",         "HGET",     WS_DIR_TTL_MS, ws_dir_read_username },
     { "template-name", "SMEMBERS", 0,             ws_dir_read_ids }
@@ -617,6 +620,19 @@ ws_dir_read_version(ws_dir_entry_t *e, ws_reply_t *reply)
     rc = ws_dir_document(e, reply, &d);
 
     return rc == NGX_OK ? ws_version_read(e->pool, &d, &e->u.version) : rc;
+}
+
+
+static ngx_int_t
+ws_dir_read_provisioner(ws_dir_entry_t *e, ws_reply_t *reply)
+{
+    ngx_int_t  rc;
+    ngx_str_t  d;
+
+    rc = ws_dir_document(e, reply, &d);
+
+    return rc == NGX_OK ? ws_provisioner_read(e->pool, &d, &e->u.provisioner)
+                        : rc;
 }
 
 

@@ -1,7 +1,7 @@
 
 /*
- * The directory: users, organizations, templates, template versions and
- * tokens, read from Redis and kept in the worker for WS_DIR_TTL_MS.  A change
+ * The directory: users, organizations, templates, template versions,
+ * provisioners and tokens, read from Redis and kept in the worker for WS_DIR_TTL_MS.  A change
  * announced on the channel {dir}:changed drops the entry at once; a lost
  * subscription drops them all when it comes back.
  */
@@ -26,6 +26,7 @@ typedef enum {
     WS_DIR_ORG,
     WS_DIR_TEMPLATE,
     WS_DIR_VERSION,
+    WS_DIR_PROVISIONER,
     WS_DIR_TOKEN,
     WS_DIR_USERNAME,                /* lower-case name: to an id */
     WS_DIR_TEMPLATE_NAME,           /* lower-case name: to ids; not kept */
@@ -60,6 +61,7 @@ struct ws_dir_entry_s {
         ws_org_t           org;
         ws_template_t      template;
         ws_version_t       version;
+        ws_provisioner_t   provisioner;
         ws_token_record_t  token;
     } u;
 

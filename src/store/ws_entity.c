@@ -13,6 +13,10 @@
 #include "ws_entity_read.h"
 
 
+static ngx_int_t ws_entity_tags(ngx_pool_t *pool, json_t *root,
+    ngx_str_t *tags);
+
+
 ngx_int_t
 ws_org_read(ngx_pool_t *pool, ngx_str_t *d, ws_org_t *org)
 {
@@ -190,6 +194,10 @@ ws_version_read(ngx_pool_t *pool, ngx_str_t *d, ws_version_t *version)
         rc = ws_json_dump(pool, parameters, &version->parameters);
     }
 
+    if (rc == NGX_OK) {
+        rc = ws_entity_tags(pool, root, &version->tags);
+    }
+
     json_decref(root);
 
     return rc;
@@ -213,8 +221,75 @@ ws_version_write(ngx_pool_t *pool, ws_version_t *version)
     ws_json_string(&w, &version->name);
     ws_json_lit(&w, ",\"parameters\":");
     ws_json_raw(&w, version->parameters.data, version->parameters.len);
+    ws_json_lit(&w, ",\"tags\":");
+    ws_json_raw(&w, version->tags.data, version->tags.len);
     ws_json_lit(&w, ",\"created_at\":");
     ws_json_time(&w, version->created_ms);
+    ws_json_lit(&w, "}");
+
+    return ws_entity_text(&w);
+}
+
+
+ngx_int_t
+ws_provisioner_read(ngx_pool_t *pool, ngx_str_t *d,
+    ws_provisioner_t *provisioner)
+{
+    json_t     *root;
+    ngx_int_t   rc;
+
+    ngx_memzero(provisioner, sizeof(ws_provisioner_t));
+
+    rc = ws_entity_parse(d, &root, &provisioner->id,
+                         &provisioner->created_ms);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* one that cannot be read must not become all organizations */
+
+    if (!json_is_null(json_object_get(root, "organization_id"))) {
+        rc = ws_entity_uuid(root, "organization_id", &provisioner->org);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ws_entity_str(pool, root, "name", &provisioner->name);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ws_entity_tags(pool, root, &provisioner->tags);
+    }
+
+    json_decref(root);
+
+    return rc;
+}
+
+
+ngx_str_t
+ws_provisioner_write(ngx_pool_t *pool, ws_provisioner_t *provisioner)
+{
+    ws_json_t  w;
+
+    ws_json_init(&w, pool, 256);
+
+    ws_json_lit(&w, "{\"id\":");
+    ws_json_uuid(&w, &provisioner->id);
+    ws_json_lit(&w, ",\"name\":");
+    ws_json_string(&w, &provisioner->name);
+    ws_json_lit(&w, ",\"organization_id\":");
+
+    if (ws_uuid_is_nil(&provisioner->org)) {
+        ws_json_lit(&w, "null");
+
+    } else {
+        ws_json_uuid(&w, &provisioner->org);
+    }
+
+    ws_json_lit(&w, ",\"tags\":");
+    ws_json_raw(&w, provisioner->tags.data, provisioner->tags.len);
+    ws_json_lit(&w, ",\"created_at\":");
+    ws_json_time(&w, provisioner->created_ms);
     ws_json_lit(&w, "}");
 
     return ws_entity_text(&w);
@@ -239,8 +314,18 @@ ws_token_record_read(ngx_pool_t *pool, ngx_str_t *d, ws_token_record_t *token)
 
     rc = ws_json_get_time(root, "created_at", &token->created_ms);
 
+    /* of one of them, never of both */
+
     if (rc == NGX_OK) {
-        rc = ws_entity_uuid(root, "user_id", &token->user);
+        if (json_object_get(root, "user_id") == NULL) {
+            rc = ws_entity_uuid(root, "provisioner_id", &token->provisioner);
+
+        } else if (json_object_get(root, "provisioner_id")) {
+            rc = NGX_DECLINED;
+
+        } else {
+            rc = ws_entity_uuid(root, "user_id", &token->user);
+        }
     }
 
     /* an end that cannot be read must not become none */
@@ -272,8 +357,16 @@ ws_token_record_write(ngx_pool_t *pool, ws_token_record_t *token)
 
     ws_json_lit(&w, "{\"id\":");
     ws_json_string(&w, &token->id);
-    ws_json_lit(&w, ",\"user_id\":");
-    ws_json_uuid(&w, &token->user);
+
+    if (ws_uuid_is_nil(&token->provisioner)) {
+        ws_json_lit(&w, ",\"user_id\":");
+        ws_json_uuid(&w, &token->user);
+
+    } else {
+        ws_json_lit(&w, ",\"provisioner_id\":");
+        ws_json_uuid(&w, &token->provisioner);
+    }
+
     ws_json_lit(&w, ",\"hash\":");
     ws_json_string(&w, &token->hash);
     ws_json_lit(&w, ",\"created_at\":");
@@ -336,6 +429,17 @@ ws_entity_str(ngx_pool_t *pool, json_t *root, const char *key, ngx_str_t *dst)
     *ngx_cpymem(dst->data, src.data, src.len) = '\0';
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ws_entity_tags(ngx_pool_t *pool, json_t *root, ngx_str_t *tags)
+{
+    json_t  *v;
+
+    v = json_object_get(root, "tags");
+
+    return json_is_object(v) ? ws_json_dump(pool, v, tags) : NGX_DECLINED;
 }
 
 

@@ -1,8 +1,8 @@
 
 /*
  * The directory's small documents: organizations, users, templates, template
- * versions and tokens.  Each is one hash: "v", its version, from 1, and "d",
- * a JSON object:
+ * versions, provisioners and tokens.  Each is one hash: "v", its version,
+ * from 1, and "d", a JSON object:
  *
  *     org       id name created_at
  *     user      id username email status created_at
@@ -13,7 +13,12 @@
  *               active_version_id     null until a version is promoted
  *     version   id template_id file_id name created_at
  *               parameters     array, see ws_param.h
- *     token     id user_id hash created_at
+ *               tags           object, see ws_need.h
+ *     provisioner  id name created_at
+ *               organization_id  null: of all organizations
+ *               tags           object, see ws_need.h
+ *     token     id hash created_at
+ *               user_id or provisioner_id, whose it is
  *               expires_at     null: never
  *
  * All fields are always there; times are RFC 3339; status is "active" or
@@ -72,13 +77,24 @@ typedef struct {
     ws_uuid_t      file;            /* the API's job.file_id */
     ngx_str_t      name;
     ngx_str_t      parameters;      /* JSON array, see ws_param.h */
+    ngx_str_t      tags;            /* JSON object, see ws_need.h */
     int64_t        created_ms;
 } ws_version_t;
 
 
 typedef struct {
+    ws_uuid_t      id;
+    ws_uuid_t      org;             /* nil: of all organizations */
+    ngx_str_t      name;
+    ngx_str_t      tags;            /* JSON object, see ws_need.h */
+    int64_t        created_ms;
+} ws_provisioner_t;
+
+
+typedef struct {
     ngx_str_t      id;              /* 10 characters */
-    ws_uuid_t      user;
+    ws_uuid_t      user;            /* one of these is nil: the other ... */
+    ws_uuid_t      provisioner;     /* ... may come with it */
     ngx_str_t      hash;            /* lower-case hex SHA-256 of the secret */
     int64_t        created_ms;
     int64_t        expires_ms;      /* 0: never */
@@ -98,6 +114,11 @@ ngx_str_t ws_template_write(ngx_pool_t *pool, ws_template_t *template);
 ngx_int_t ws_version_read(ngx_pool_t *pool, ngx_str_t *d,
     ws_version_t *version);
 ngx_str_t ws_version_write(ngx_pool_t *pool, ws_version_t *version);
+
+ngx_int_t ws_provisioner_read(ngx_pool_t *pool, ngx_str_t *d,
+    ws_provisioner_t *provisioner);
+ngx_str_t ws_provisioner_write(ngx_pool_t *pool,
+    ws_provisioner_t *provisioner);
 
 ngx_int_t ws_token_record_read(ngx_pool_t *pool, ngx_str_t *d,
     ws_token_record_t *token);

@@ -43,11 +43,20 @@
 #define VERSION                                                               \
     "{\"id\":\"" ID1 "\",\"template_id\":\"" ID2 "\",\"file_id\":\"" ID3      \
     "\",\"name\":\"v1\",\"parameters\":[1,\"x\"],"                            \
+    "\"tags\":{\"os\":\"linux\"},\"created_at\":\"" AT "\"}"
+
+#define PROVISIONER                                                           \
+    "{\"id\":\"" ID1 "\",\"name\":\"p1\",\"organization_id\":\"" ID2     \
+    "\",\"tags\":{\"os\":\"linux\",\"gpu\":\"\"},"                            \
     "\"created_at\":\"" AT "\"}"
 
 #define TOKEN                                                                 \
     "{\"id\":\"abcdefghij\",\"user_id\":\"" ID1 "\",\"hash\":\"" HASH "\","   \
     "\"created_at\":\"" AT "\",\"expires_at\":\"" AT "\"}"
+
+#define PROVISIONER_TOKEN                                                     \
+    "{\"id\":\"abcdefghij\",\"provisioner_id\":\"" ID1 "\",\"hash\":\""     \
+    HASH "\",\"created_at\":\"" AT "\",\"expires_at\":\"" AT "\"}"
 
 #define ORG                                                                   \
     "{\"id\":\"" ID1 "\",\"name\":\"Acme\",\"created_at\":\"" AT "\"}"
@@ -58,6 +67,7 @@ typedef union {
     ws_user_t          user;
     ws_template_t      template;
     ws_version_t       version;
+    ws_provisioner_t   provisioner;
     ws_token_record_t  token;
 } ws_any_t;
 
@@ -88,6 +98,7 @@ WS_KIND(org, org)
 WS_KIND(user, user)
 WS_KIND(template, template)
 WS_KIND(version, version)
+WS_KIND(provisioner, provisioner)
 WS_KIND(token, token_record)
 
 
@@ -96,7 +107,11 @@ static ws_kind_t  kinds[] = {
     { "user", USER, test_read_user, test_write_user },
     { "template", TEMPLATE, test_read_template, test_write_template },
     { "version", VERSION, test_read_version, test_write_version },
-    { "token", TOKEN, test_read_token, test_write_token }
+    { "provisioner", PROVISIONER, test_read_provisioner,
+      test_write_provisioner },
+    { "token", TOKEN, test_read_token, test_write_token },
+    { "provisioner's token", PROVISIONER_TOKEN, test_read_token,
+      test_write_token }
 };
 
 #define NKINDS  (sizeof(kinds) / sizeof(kinds[0]))
@@ -218,14 +233,15 @@ test_a_field_is_missing(void **state)
     ws_any_t     any;
     ngx_int_t    rc, want;
     ngx_str_t    d;
-    ngx_uint_t   i, k;
+    ngx_uint_t   i, k, n;
     ngx_pool_t  *pool = *state;
 
     /* without these a document is still one */
 
     static const char  *optional[] = {
         "\"default_ttl_ms\"", "\"allow_user_cancel_workspace_jobs\"",
-        "\"active_version_id\"", "\"deleted\"", "\"status\""
+        "\"active_version_id\"", "\"deleted\"", "\"status\"",
+        "\"os\"", "\"gpu\""
     };
 
     for (i = 0; i < NKINDS; i++) {
@@ -245,8 +261,8 @@ test_a_field_is_missing(void **state)
 
             want = NGX_DECLINED;
 
-            for (rc = 0; rc < 5; rc++) {
-                if (ngx_strncmp(p, optional[rc], ngx_strlen(optional[rc]))
+            for (n = 0; n < sizeof(optional) / sizeof(optional[0]); n++) {
+                if (ngx_strncmp(p, optional[n], ngx_strlen(optional[n]))
                     == 0)
                 {
                     want = NGX_OK;
@@ -478,6 +494,75 @@ test_token_expiry(void **state)
 }
 
 
+/* one of both: never a token that two may come with, or none */
+
+static void
+test_token_owner(void **state)
+{
+    ngx_str_t           d;
+    ngx_uint_t          i;
+    ngx_pool_t         *pool = *state;
+    ws_token_record_t   token;
+
+    static const char  *bad[] = {
+        "\"user_id\":\"" ID1 "\",\"provisioner_id\":\"" ID2 "\",",
+        "\"user_id\":null,\"provisioner_id\":\"" ID2 "\",",
+        "\"user_id\":\"" ID1 "\",\"provisioner_id\":null,",
+        "\"user_id\":null,", "\"provisioner_id\":null,", ""
+    };
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        d.data = ngx_pnalloc(pool, 512);
+        d.len = snprintf((char *) d.data, 512, "{\"id\":\"abcdefghij\",%s"
+                         "\"hash\":\"" HASH "\",\"created_at\":\"" AT "\","
+                         "\"expires_at\":null}", bad[i]);
+
+        assert_int_equal(ws_token_record_read(pool, &d, &token),
+                         NGX_DECLINED);
+    }
+
+    d = test_text(pool, TOKEN);
+    assert_int_equal(ws_token_record_read(pool, &d, &token), NGX_OK);
+    test_id(&token.user, ID1);
+    assert_true(ws_uuid_is_nil(&token.provisioner));
+
+    d = test_text(pool, PROVISIONER_TOKEN);
+    assert_int_equal(ws_token_record_read(pool, &d, &token), NGX_OK);
+    test_id(&token.provisioner, ID1);
+    assert_true(ws_uuid_is_nil(&token.user));
+}
+
+
+/* null: of all organizations; anything else that is no id is none of them */
+
+static void
+test_provisioner_org(void **state)
+{
+    ngx_int_t          rc;
+    ngx_str_t          d;
+    ngx_uint_t         i;
+    ngx_pool_t        *pool = *state;
+    ws_provisioner_t   p;
+
+    static const char  *orgs[] = { "null", "\"\"", "\"x\"", "1" };
+
+    for (i = 0; i < sizeof(orgs) / sizeof(orgs[0]); i++) {
+        d.data = ngx_pnalloc(pool, 512);
+        d.len = snprintf((char *) d.data, 512, "{\"id\":\"" ID1 "\","
+                         "\"name\":\"p\",\"organization_id\":%s,\"tags\":{},"
+                         "\"created_at\":\"" AT "\"}", orgs[i]);
+
+        rc = ws_provisioner_read(pool, &d, &p);
+        assert_int_equal(rc, i == 0 ? NGX_OK : NGX_DECLINED);
+    }
+
+    d = test_text(pool, PROVISIONER);
+    assert_int_equal(ws_provisioner_read(pool, &d, &p), NGX_OK);
+    test_id(&p.org, ID2);
+    test_str(&p.tags, "{\"os\":\"linux\",\"gpu\":\"\"}");
+}
+
+
 static void
 test_nil_is_no_id(void **state)
 {
@@ -548,6 +633,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_fragment, test_setup,
                                         test_teardown),
         cmocka_unit_test_setup_teardown(test_token_expiry, test_setup,
+                                        test_teardown),
+        cmocka_unit_test_setup_teardown(test_token_owner, test_setup,
+                                        test_teardown),
+        cmocka_unit_test_setup_teardown(test_provisioner_org, test_setup,
                                         test_teardown),
         cmocka_unit_test_setup_teardown(test_nil_is_no_id, test_setup,
                                         test_teardown),

@@ -44,6 +44,8 @@ ws_token_create_run(ws_ctl_t *ctl)
     ws_token_t          parts;
     ws_token_record_t   token;
 
+    ngx_memzero(&token, sizeof(ws_token_record_t));
+
     rc = ws_token_lifetime(ctl, &token.expires_ms);
 
     if (rc == WS_EXIT_OK) {
@@ -343,7 +345,8 @@ ws_token_revoke_run(ws_ctl_t *ctl)
             return ws_record_broken(&rec.key);
         }
 
-        id = ws_uuid_str(ctl->pool, &token.user);
+        id = ws_uuid_str(ctl->pool, ws_uuid_is_nil(&token.user)
+                                    ? &token.provisioner : &token.user);
         key = ws_key_dir(ctl->pool, &ctl->ks, "tokens", &id);
 
         if (ws_txn_init(&txn, ctl->pool) != NGX_OK) {

@@ -19,6 +19,7 @@
 const ws_opt_t  ws_version_create_opts[] = {
     { "template", "TEMPLATE", "the template it belongs to (required)", 0 },
     { "parameters", "FILE", "JSON array of parameters, - for stdin", 0 },
+    { "tag", "NAME=VALUE", "what a provisioner of its builds must have", 1 },
     { "promote", NULL, "make it the active version", 0 },
     { NULL, NULL, NULL, 0 }
 };
@@ -64,6 +65,10 @@ ws_version_create_run(ws_ctl_t *ctl)
 
     if (rc == WS_EXIT_OK) {
         rc = ws_version_parameters(ctl, &version.parameters);
+    }
+
+    if (rc == WS_EXIT_OK) {
+        rc = ws_tags(ctl, &version.tags);
     }
 
     if (rc != WS_EXIT_OK) {

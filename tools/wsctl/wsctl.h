@@ -97,6 +97,12 @@ ngx_str_t *ws_arg_next(ws_ctl_t *ctl, const char *name, ngx_uint_t *i);
 /* a value that is to be shown: at most max bytes, no control characters */
 int ws_arg_text(ws_ctl_t *ctl, const char *name, size_t max, ngx_str_t *dst);
 
+/*
+ * tags.c: the values of --tag as a JSON object in ctl->pool, "{}" when there
+ * are none.  Any exit status.
+ */
+int ws_tags(ws_ctl_t *ctl, ngx_str_t *out);
+
 /* writes the help of what ctl knows of the command: all, a noun, a command */
 void ws_help(ws_ctl_t *ctl);
 
