@@ -1,7 +1,7 @@
 
 /*
- * A token leads to its record, the record to the user; both come from the
- * directory's cache.  Whatever is wrong, the answer is the same.
+ * A token leads to its record, the record to the user, or to the provisioner,
+ * whose it is; all come from the directory's cache.  Whatever is wrong, the answer is the same.
  */
 
 
@@ -14,6 +14,10 @@
 #include "ws_token.h"
 
 
+static ngx_int_t ws_auth_record(ws_request_t *req, ws_token_t *token,
+    ws_token_record_t **record);
+static ngx_int_t ws_auth_by_provisioner(ws_request_t *req);
+static ngx_int_t ws_auth_answer(ws_request_t *req, ngx_int_t rc);
 static ngx_int_t ws_auth_identity(ws_request_t *req);
 static ngx_int_t ws_auth_user(ws_request_t *req, const ws_uuid_t *id);
 static ngx_int_t ws_auth_refuse(ws_request_t *req);
@@ -40,6 +44,13 @@ ws_auth(ws_request_t *req)
 
 done:
 
+    return ws_auth_answer(req, rc);
+}
+
+
+static ngx_int_t
+ws_auth_answer(ws_request_t *req, ngx_int_t rc)
+{
     switch (rc) {
 
     case NGX_OK:
@@ -66,33 +77,100 @@ ws_auth_token(ws_request_t *req)
         return NGX_OK;
     }
 
-    if (req->token.len == 0
-        || ws_token_parse(&req->token, &token) != NGX_OK)
-    {
-        return NGX_DECLINED;
+    rc = ws_auth_record(req, &token, &record);
+
+    if (rc == NGX_OK && ws_uuid_is_nil(&record->user)) {
+        rc = NGX_DECLINED;
     }
 
-    rc = ws_dir_get(req->store->dir, &req->refs[WS_REF_TOKEN], WS_DIR_TOKEN,
-                    &token.id);
-    if (rc != NGX_OK) {
-        return rc;
+    if (rc == NGX_OK) {
+        rc = ws_auth_user(req, &record->user);
     }
-
-    record = &ws_request_entry(req, WS_REF_TOKEN)->u.token;
-
-    if (ws_token_verify(&token.secret, &record->hash) != NGX_OK
-        || (record->expires_ms && record->expires_ms <= ws_request_now_ms(req)))
-    {
-        return NGX_DECLINED;
-    }
-
-    rc = ws_auth_user(req, &record->user);
 
     if (rc == NGX_OK) {
         req->token_id = token.id;
     }
 
     return rc;
+}
+
+
+ngx_int_t
+ws_auth_provisioner(ws_request_t *req)
+{
+    if (req->provisioner) {
+        return NGX_OK;
+    }
+
+    return ws_auth_answer(req, ws_auth_by_provisioner(req));
+}
+
+
+static ngx_int_t
+ws_auth_by_provisioner(ws_request_t *req)
+{
+    u_char              text[WS_UUID_LEN];
+    ngx_int_t           rc;
+    ngx_str_t           key;
+    ws_token_t          token;
+    ws_token_record_t  *record;
+
+    rc = ws_auth_record(req, &token, &record);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ws_uuid_is_nil(&record->provisioner)) {
+        return NGX_DECLINED;
+    }
+
+    key.data = text;
+    key.len = ws_uuid_format(text, &record->provisioner) - text;
+
+    rc = ws_dir_get(req->store->dir, &req->refs[WS_REF_PROVISIONER],
+                    WS_DIR_PROVISIONER, &key);
+
+    if (rc == NGX_OK) {
+        req->token_id = token.id;
+        req->provisioner =
+                  &ws_request_entry(req, WS_REF_PROVISIONER)->u.provisioner;
+    }
+
+    return rc;
+}
+
+
+/* the record of the request's token, whose secret was right */
+
+static ngx_int_t
+ws_auth_record(ws_request_t *req, ws_token_t *token,
+    ws_token_record_t **record)
+{
+    ngx_int_t           rc;
+    ws_token_record_t  *r;
+
+    if (req->token.len == 0 || ws_token_parse(&req->token, token) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    rc = ws_dir_get(req->store->dir, &req->refs[WS_REF_TOKEN], WS_DIR_TOKEN,
+                    &token->id);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    r = &ws_request_entry(req, WS_REF_TOKEN)->u.token;
+
+    if (ws_token_verify(&token->secret, &r->hash) != NGX_OK
+        || (r->expires_ms && r->expires_ms <= ws_request_now_ms(req)))
+    {
+        return NGX_DECLINED;
+    }
+
+    *record = r;
+
+    return NGX_OK;
 }
 
 

@@ -22,5 +22,11 @@ ngx_int_t ws_auth_token(ws_request_t *req);
 /* A step: req->user afterwards, or 401. */
 ngx_int_t ws_auth(ws_request_t *req);
 
+/*
+ * A step for requests of provisioners, whose tokens are those of no user:
+ * req->provisioner afterwards, or 401.
+ */
+ngx_int_t ws_auth_provisioner(ws_request_t *req);
+
 
 #endif /* _WS_AUTH_H_INCLUDED_ */

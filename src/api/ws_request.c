@@ -321,11 +321,15 @@ ws_request_build_id(ws_request_t *req)
 ngx_int_t
 ws_request_workspace(ws_request_t *req, ngx_uint_t action)
 {
-    if (!req->have_state && !req->absent) {
-        return ws_request_load(req);
+    ngx_int_t  rc;
+
+    rc = ws_request_document(req);
+
+    if (rc != NGX_OK && rc != NGX_DECLINED) {
+        return rc;
     }
 
-    if (req->absent
+    if (rc == NGX_DECLINED
         || ws_policy_allows(&req->user->subject, action, &req->meta.owner,
                             &req->meta.org)
            != NGX_OK)
@@ -334,6 +338,17 @@ ws_request_workspace(ws_request_t *req, ngx_uint_t action)
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ws_request_document(ws_request_t *req)
+{
+    if (!req->have_state && !req->absent) {
+        return ws_request_load(req);
+    }
+
+    return req->absent ? NGX_DECLINED : NGX_OK;
 }
 
 

@@ -60,6 +60,7 @@ typedef enum {
     WS_REF_ORG,
     WS_REF_TEMPLATE,
     WS_REF_VERSION,
+    WS_REF_PROVISIONER,             /* who asks, when that is no user */
     WS_REF_COUNT
 } ws_ref_e;
 
@@ -82,6 +83,7 @@ struct ws_request_s {
     /* who */
     ngx_str_t                   token;      /* as sent; empty: none */
     ws_user_t                  *user;
+    ws_provisioner_t           *provisioner;
     ngx_str_t                   token_id;   /* empty: by workspace_identity */
     ngx_str_t                   identity;   /* lower case; empty: no such */
 
@@ -170,12 +172,15 @@ ngx_int_t ws_request_dir(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
  * ws_request_workspace: the workspace of the path, which the user must be
  * allowed to act upon, or 404: req->state and req->meta; with req->for_change
  * set before also req->workspace.
+ * ws_request_document: the workspace req->id for those who are no users:
+ * nobody's rights are looked at; NGX_DECLINED when there is none.
  * ws_request_template: its template as ws_request_entry(req, WS_REF_TEMPLATE).
  */
 ngx_int_t ws_request_target(ws_request_t *req);
 ngx_int_t ws_request_path_id(ws_request_t *req);
 ngx_int_t ws_request_build_id(ws_request_t *req);
 ngx_int_t ws_request_workspace(ws_request_t *req, ngx_uint_t action);
+ngx_int_t ws_request_document(ws_request_t *req);
 ngx_int_t ws_request_template(ws_request_t *req, const ws_uuid_t *id);
 
 /*

@@ -106,6 +106,42 @@ ws_job_fail(ws_workspace_t *w, ngx_str_t *error, int64_t now_ms)
 
 
 ngx_int_t
+ws_job_give_back(ws_workspace_t *w, int64_t now_ms)
+{
+    json_t      *job;
+    ngx_int_t    rc;
+    const char  *detail;
+
+    if (ws_job_is(w, "canceling")) {
+        rc = ws_build_finish(w, NULL, NULL, now_ms, &detail);
+
+    } else if (ws_job_is(w, "running")) {
+        job = ws_job_of(w);
+
+        (void) json_object_del(job, "started_at");
+        (void) json_object_del(job, "worker_id");
+
+        rc = ws_build_set_job(w, "pending", now_ms);
+
+    } else {
+        return NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ws_job_release(w);
+
+    /* no hash: nothing can match it */
+
+    ngx_str_set(&w->agent_token, "-");
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ws_job_expire(ws_workspace_t *w, int64_t now_ms)
 {
     ngx_int_t    rc;

@@ -48,6 +48,13 @@ ngx_int_t ws_job_complete(ws_workspace_t *w, json_t *resources,
 ngx_int_t ws_job_fail(ws_workspace_t *w, ngx_str_t *error, int64_t now_ms);
 
 /*
+ * A job that was acquired but that nobody runs waits again, at its old place;
+ * or is canceled, when that was asked meanwhile.  The token of its agents is
+ * no good any more.  NGX_OK, NGX_DECLINED (not running), NGX_ERROR.
+ */
+ngx_int_t ws_job_give_back(ws_workspace_t *w, int64_t now_ms);
+
+/*
  * The lease has run out: the build failed.
  * NGX_OK; NGX_DECLINED: it has not, or there is none; NGX_ERROR.
  */
