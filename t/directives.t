@@ -116,7 +116,7 @@ for my $case ([{}, 200], [{ 'X-Coder' => 1 }, 201]) {
 
 === TEST 6: another prefix
 --- config
-location / {
+location ~ . {
     workspace_api;
     workspace_prefix /other;
 }

@@ -174,7 +174,7 @@ GET /api/v2/workspaces
 
 === TEST 11: what is stored comes back byte for byte
 --- scenario
-my $name = "\x{fffd}\"\\</script>\r\n\r\nevent: data\ndata: x\n\n{\"a\":1}\$5\r\n";
+my $name = "\x{2028}\x{2029}\x{fffd}\"\\</script> event: x {\"a\":[1]} \$5 \x{1f600}";
 
 utf8::encode($name);
 wsctl(qw(template edit), v('docker.id'), '--display-name', $name);

@@ -105,6 +105,10 @@ ws_secret_hide(ngx_http_request_t *r)
     ngx_uint_t    i;
     ngx_str_t    *lines[2];
 
+    if (r->args.len == 0) {
+        return;
+    }
+
     (void) ws_secret_overwrite(r->pool, r->args.data,
                                r->args.data + r->args.len);
 

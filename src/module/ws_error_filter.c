@@ -13,6 +13,7 @@
 #include "ws_http.h"
 #include "ws_request.h"
 #include "ws_respond.h"
+#include "ws_secret.h"
 
 
 static ngx_int_t ws_error_header_filter(ngx_http_request_t *r);
@@ -59,6 +60,10 @@ ws_error_header_filter(ngx_http_request_t *r)
         if (req == NULL) {
             return NGX_ERROR;
         }
+
+        /* refused before the rewrite phase could do it */
+
+        ws_secret_hide(r);
 
         ngx_http_set_ctx(r, req, ngx_http_workspace_module);
     }

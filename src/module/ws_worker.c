@@ -214,9 +214,7 @@ ws_worker_request(ngx_http_request_t *r)
             return NULL;
         }
 
-        if (r->args.len) {
-            ws_secret_hide(r);
-        }
+        ws_secret_hide(r);
 
         ngx_http_set_ctx(r, req, ngx_http_workspace_module);
     }
