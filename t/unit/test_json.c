@@ -330,6 +330,49 @@ test_time_and_uuid(void **state)
 }
 
 
+/* whatever room is left, no write goes beyond it */
+
+static void
+test_writes_ask_for_room(void **state)
+{
+    ws_uuid_t   id;
+    ngx_str_t   s = ngx_string("\x01");
+    ngx_uint_t  n, i;
+
+    ngx_memzero(&id, sizeof(id));
+
+    for (n = 0; n <= 64; n++) {
+        for (i = 0; i < 5; i++) {
+
+            ws_json_init(&fx.w, fx.pool, 64);
+
+            while (fx.w.last - fx.w.start < (ptrdiff_t) n) {
+                ws_json_lit(&fx.w, "x");
+            }
+
+            switch (i) {
+            case 0:
+                ws_json_time(&fx.w, 0);
+                break;
+            case 1:
+                ws_json_uuid(&fx.w, &id);
+                break;
+            case 2:
+                ws_json_string(&fx.w, &s);
+                break;
+            case 3:
+                ws_json_int(&fx.w, INT64_MIN);
+                break;
+            default:
+                ws_json_bool(&fx.w, 0);
+            }
+
+            assert_true(fx.w.last <= fx.w.end);
+        }
+    }
+}
+
+
 static void
 test_value(void **state)
 {
@@ -501,6 +544,7 @@ main(void)
         cmocka_unit_test(test_int),
         cmocka_unit_test(test_bool),
         cmocka_unit_test(test_time_and_uuid),
+        cmocka_unit_test(test_writes_ask_for_room),
         cmocka_unit_test(test_value),
         cmocka_unit_test(test_value_of_any_kind),
         cmocka_unit_test(test_dump),
