@@ -186,6 +186,25 @@ ws_request_read(ws_request_t *req, ngx_uint_t argc, ngx_str_t *argv,
 }
 
 
+ngx_int_t
+ws_request_write(ws_request_t *req, ws_txn_t *txn,
+    ws_redis_handler_pt handler)
+{
+    ngx_str_t   *argv;
+    ngx_uint_t   argc;
+
+    if (ws_txn_argv(txn, &argc, &argv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    req->on_reply = handler;
+    req->cmd = ws_redis_script(req->store->redis, &req->store->txn, argc,
+                               argv, ws_request_reply, req);
+
+    return req->cmd ? NGX_AGAIN : ws_respond_unavailable(req);
+}
+
+
 static void
 ws_request_reply(void *data, ws_reply_t *reply)
 {
@@ -499,25 +518,17 @@ ws_request_include_deleted(ws_request_t *req, ngx_uint_t *include)
 ngx_int_t
 ws_request_commit(ws_request_t *req)
 {
-    ngx_str_t   *argv;
-    ngx_uint_t   argc;
-
     if (ws_txn_init(&req->txn, ws_request_pool(req)) != NGX_OK
         || ws_workspace_commit(req->workspace, req->store->ks, &req->txn,
                                &req->state)
-           != NGX_OK
-        || ws_txn_argv(&req->txn, &argc, &argv) != NGX_OK)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     req->borrowed = 0;
 
-    req->on_reply = ws_request_committed;
-    req->cmd = ws_redis_script(req->store->redis, &req->store->txn, argc,
-                               argv, ws_request_reply, req);
-
-    return req->cmd ? NGX_AGAIN : ws_respond_unavailable(req);
+    return ws_request_write(req, &req->txn, ws_request_committed);
 }
 
 

@@ -156,6 +156,13 @@ ngx_int_t ws_request_read(ws_request_t *req, ngx_uint_t argc, ngx_str_t *argv,
     ws_redis_handler_pt handler);
 
 /*
+ * The same for a transaction, which is never sent twice; its handler takes
+ * the reply to ws_txn_result().
+ */
+ngx_int_t ws_request_write(ws_request_t *req, ws_txn_t *txn,
+    ws_redis_handler_pt handler);
+
+/*
  * One directory entry through a reference of the request (ws_ref_e): as
  * ws_dir_get(), but NGX_DONE when Redis did not answer (503 has been sent).
  */
