@@ -42,7 +42,8 @@ static uint32_t ws_topic_hash(const ws_uuid_t *id);
 
 
 ws_topics_t *
-ws_topics_create(ngx_pool_t *pool, ws_store_t *store)
+ws_topics_create(ngx_pool_t *pool, ws_store_t *store,
+    void (*flush)(void *data), void *data)
 {
     ws_topics_t  *topics;
 
@@ -52,6 +53,8 @@ ws_topics_create(ngx_pool_t *pool, ws_store_t *store)
     }
 
     topics->store = store;
+    topics->flush = flush;
+    topics->data = data;
 
     ngx_rbtree_init(&topics->tree, &topics->sentinel,
                     ngx_str_rbtree_insert_value);
@@ -293,10 +296,25 @@ ws_topic_message(void *data, ngx_str_t *payload)
 {
     ws_topic_t  *topic = data;
 
-    ws_state_t  state;
+    ws_uuid_t     id;
+    ws_state_t    state;
+    ws_topics_t  *topics;
+
+    topics = topic->topics;
+
+    if (topic->dirty) {
+        id = topic->id;
+
+        topics->flush(topics->data);
+
+        topic = (ws_topic_t *) ws_topic_lookup(&topics->tree, &id);
+        if (topic == NULL) {
+            return;
+        }
+    }
 
     if (ws_state_from_message(payload, &state) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, topic->topics->store->log, 0,
+        ngx_log_error(NGX_LOG_ERR, topics->store->log, 0,
                       "what was published on \"%V\" is not a workspace",
                       &topic->channel.name);
         return;
@@ -374,6 +392,12 @@ ws_topic_template_changed(ws_topic_template_t *template)
 {
     ngx_queue_t  *q;
     ws_topic_t   *topic;
+
+    /* one that is being read is read again by the directory itself */
+
+    if (!template->ref.waiting) {
+        ws_dir_unref(&template->ref);
+    }
 
     for (q = ngx_queue_head(&template->queue);
          q != ngx_queue_sentinel(&template->queue);

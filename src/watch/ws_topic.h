@@ -48,8 +48,16 @@ struct ws_subscriber_s {
 };
 
 
-/* NULL without memory */
-ws_topics_t *ws_topics_create(ngx_pool_t *pool, ws_store_t *store);
+/*
+ * Before a change is shown to subscribers that have been woken for an earlier
+ * one in the same turn of the event loop, flush is called, in which those that
+ * can are to take it: so a change is skipped for a slow client only.  It may
+ * join, leave and take.
+ *
+ * NULL without memory.
+ */
+ws_topics_t *ws_topics_create(ngx_pool_t *pool, ws_store_t *store,
+    void (*flush)(void *data), void *data);
 
 /*
  * Joins the topic of the workspace; "state" is what the caller has read of it

@@ -15,6 +15,7 @@
 
 static ngx_int_t ws_topic_render(ws_topic_t *topic, ws_state_t *state,
     ws_meta_t *meta);
+static void ws_topic_template_release(ws_topic_template_t *template);
 static ngx_int_t ws_topic_show(ws_topic_t *topic, ws_state_t *state,
     ws_meta_t *meta);
 static ngx_uint_t ws_topic_lacks(ws_subscriber_t *subscriber, int64_t version,
@@ -57,13 +58,13 @@ ws_topic_update(ws_topic_t *topic, ws_state_t *state)
     }
 
     ws_topic_forget(topic);
-    ws_dir_unref(&topic->template->ref);
+    ws_topic_template_release(topic->template);
 }
 
 
 /*
  * NGX_AGAIN: the template is not there yet, ws_topic_template_ready() will
- * be called.  Otherwise the reference to the template is to be released.
+ * be called.  Otherwise ws_topic_template_release() is to follow.
  */
 
 static ngx_int_t
@@ -134,7 +135,18 @@ ws_topic_template_ready(void *data)
         }
     }
 
-    ws_dir_unref(&template->ref);
+    ws_topic_template_release(template);
+}
+
+
+/* what is there is kept, what is not is asked for again */
+
+static void
+ws_topic_template_release(ws_topic_template_t *template)
+{
+    if (template->ref.entry == NULL) {
+        ws_dir_unref(&template->ref);
+    }
 }
 
 

@@ -14,7 +14,10 @@
 #include "ws_reread.h"
 
 
-/* a template and the topics that show it */
+/*
+ * A template and the topics that show it.  Its entry of the directory is kept
+ * until a change is announced.
+ */
 
 typedef struct {
     ngx_str_node_t        sn;
@@ -28,6 +31,9 @@ typedef struct {
 struct ws_topics_s {
     ws_store_t           *store;
     ws_rereads_t         *rereads;
+
+    void                (*flush)(void *data);
+    void                 *data;
 
     ngx_rbtree_t          tree;
     ngx_rbtree_node_t     sentinel;

@@ -40,7 +40,7 @@ ws_watch_create(ngx_pool_t *pool, ws_store_t *store)
 
     watch->store = store;
 
-    watch->topics = ws_topics_create(pool, store);
+    watch->topics = ws_topics_create(pool, store, ws_watch_flush, watch);
     if (watch->topics == NULL) {
         return NULL;
     }

@@ -35,6 +35,7 @@
 #define WS_WATCH_PATIENCE  2000
 
 
+static void ws_watch_serve_next(ws_watch_t *watch);
 static void ws_watch_serve(ws_watcher_t *w);
 static ngx_int_t ws_watch_ping(ws_watcher_t *w);
 static void ws_watch_refuse(ws_watcher_t *w);
@@ -68,10 +69,8 @@ ws_watch_wake(ws_watcher_t *w)
 void
 ws_watch_run_handler(ngx_event_t *ev)
 {
-    ngx_uint_t     n;
-    ngx_queue_t   *q;
-    ws_watch_t    *watch;
-    ws_watcher_t  *w;
+    ngx_uint_t   n;
+    ws_watch_t  *watch;
 
     watch = ev->data;
 
@@ -81,13 +80,7 @@ ws_watch_run_handler(ngx_event_t *ev)
             return;
         }
 
-        q = ngx_queue_head(&watch->queue);
-        ngx_queue_remove(q);
-
-        w = ngx_queue_data(q, ws_watcher_t, run);
-        w->queued = 0;
-
-        ws_watch_serve(w);
+        ws_watch_serve_next(watch);
     }
 
     if (!ngx_queue_empty(&watch->queue)) {
@@ -100,6 +93,33 @@ ws_watch_run_handler(ngx_event_t *ev)
 
         ngx_post_event(ev, &ngx_posted_next_events);
     }
+}
+
+
+void
+ws_watch_flush(void *data)
+{
+    ws_watch_t *watch = data;
+
+    while (!ngx_queue_empty(&watch->queue)) {
+        ws_watch_serve_next(watch);
+    }
+}
+
+
+static void
+ws_watch_serve_next(ws_watch_t *watch)
+{
+    ngx_queue_t   *q;
+    ws_watcher_t  *w;
+
+    q = ngx_queue_head(&watch->queue);
+    ngx_queue_remove(q);
+
+    w = ngx_queue_data(q, ws_watcher_t, run);
+    w->queued = 0;
+
+    ws_watch_serve(w);
 }
 
 

@@ -69,6 +69,9 @@ struct ws_watch_s {
 /* has the stream served in this turn of the event loop */
 void ws_watch_wake(ws_watcher_t *w);
 
+/* serves all that are to be served, now */
+void ws_watch_flush(void *data);
+
 /* gives up asking for its right; legal at any time */
 void ws_watch_check_end(ws_watcher_t *w);
 
