@@ -99,6 +99,7 @@ test_forms(void **state)
         { "redis://h:1", "h", 1, "", "", "", 0, 0 },
         { "redis://h:65535/2147483647", "h", 65535, "", "", "", 2147483647,
           0 },
+        { "redis://az-AZ.09_", "az-AZ.09_", 6379, "", "", "", 0, 0 },
         { "redis://10.0.0.1:6380", "10.0.0.1", 6380, "", "", "", 0, 0 },
         { "redis://Redis_1.my-net.example.", "Redis_1.my-net.example.", 6379,
           "", "", "", 0, 0 },
@@ -250,6 +251,9 @@ test_declines(void **state)
         { core_bytes("redis://" HOST_253 "m"), HOST },
 
         { core_bytes("redis://a,b"), HOST_CHAR },
+        { core_bytes("redis://,a"), HOST_CHAR },
+        { core_bytes("redis://a{"), HOST_CHAR },
+        { core_bytes("redis://a`"), HOST_CHAR },
         { core_bytes("redis://h?db=3"), HOST_CHAR },
         { core_bytes("redis://h#3"), HOST_CHAR },
         { core_bytes("redis://h%41"), HOST_CHAR },
@@ -265,6 +269,8 @@ test_declines(void **state)
         { core_bytes("redis://[10.0.0.1]"), IPV6 },
         { core_bytes("redis://[localhost]"), IPV6 },
         { core_bytes("redis://[fe80::1%25eth0]"), IPV6 },
+        { core_bytes("redis://[1111:2222:3333:4444:5555:6666:123.123.123."
+                     "1234]"), IPV6 },
         { core_bytes("redis://[1111:2222:3333:4444:5555:6666:7777:8888:9999:"
                      "aaaa:bbbb:cccc]"), IPV6 },
 
@@ -302,6 +308,7 @@ test_declines(void **state)
         { core_bytes("unix:///"), SOCKET },
         { core_bytes("unix://:p@"), SOCKET },
         { core_bytes("unix:r.sock"), SOCKET },
+        { core_bytes("unix:r//run/redis.sock"), SOCKET },
         { core_bytes("unix:?db=3"), SOCKET },
         { core_bytes("unix:" PATH_107 "c"), SOCKET },
 
