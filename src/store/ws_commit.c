@@ -359,5 +359,11 @@ ws_commit_meta(ws_commit_t *c)
 static ngx_uint_t
 ws_same(ngx_str_t *a, ngx_str_t *b)
 {
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+    if (a->len != b->len) {
+        return 0;
+    }
+
+    /* an empty string may have no bytes to point to */
+
+    return a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0;
 }
