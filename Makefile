@@ -3,6 +3,7 @@
 # make lint       warnings as errors, cppcheck, style
 # make asan       the tests with AddressSanitizer and UBSan
 # make fuzz       every fuzzer for FUZZ_SECONDS
+# make bench      side by side with peers, see docs/performance.md
 # make run        a private Redis and nginx in the foreground
 # make clean
 #
@@ -83,7 +84,10 @@ LIB = $(BUILD)/libws.a
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRCS))
 
 
-.PHONY: all deps module wsctl units test check lint style cppcheck asan \
+BENCH = $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+
+
+.PHONY: bench bench-tools all deps module wsctl units test check lint style cppcheck asan \
         asan-check fuzz run clean
 
 all: $(MODULE) $(if $(WSCTL_SRCS),$(WSCTL))
@@ -275,3 +279,18 @@ run:
 
 clean:
 	rm -rf $(BUILD)
+
+
+# Benchmarks
+
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LD_OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench-tools: $(BENCH)
+
+bench:
+	tools/install-deps bench
+	$(MAKE) --no-print-directory all bench-tools
+	BUILD=$(abspath $(BUILD)) bench/run $(BENCH_ARGS)
