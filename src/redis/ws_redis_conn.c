@@ -333,6 +333,8 @@ ws_redis_conn_close(ws_redis_conn_t *conn)
         conn->out = NULL;
     }
 
+    ws_reader_destroy(conn->reader);
+
     conn->state = WS_REDIS_CLOSED;
     conn->proven = 0;
 }
@@ -344,7 +346,6 @@ ws_redis_conn_shut(ws_redis_conn_t *conn)
     conn->shut = 1;
 
     ws_redis_conn_close(conn);
-    ws_reader_destroy(conn->reader);
 
     if (conn->wake.posted) {
         ngx_delete_posted_event(&conn->wake);

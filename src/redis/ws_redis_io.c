@@ -14,7 +14,7 @@
 
 
 #define WS_REDIS_IO_READ  16384             /* bytes at once */
-#define WS_REDIS_IO_TURN  (1024 * 1024)     /* bytes before others' turn */
+#define WS_REDIS_IO_TURN  (256 * 1024)      /* bytes before others' turn */
 
 
 static void ws_redis_io_blocked(ws_redis_conn_t *conn);

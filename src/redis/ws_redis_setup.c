@@ -139,7 +139,9 @@ ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply)
             text.len = p - text.data;
         }
 
-        if (name[0] == 'C' && ws_reply_is_error(reply, "NOPERM")) {
+        if (ngx_strcmp(name, "CLIENT SETNAME") == 0
+            && ws_reply_is_error(reply, "NOPERM"))
+        {
 
             /* a name is a help in CLIENT LIST, no more */
 
