@@ -56,6 +56,7 @@ static const ws_endpoint_t  ws_endpoints[WS_ENDPOINT_COUNT] = {
     { ws_api_job_heartbeat, WS_NO_USER },
     { ws_api_job_complete, WS_NO_USER },
     { ws_api_job_fail,     WS_NO_USER },
+    { ws_api_job_release,  WS_NO_USER },
     { ws_api_agent_heartbeat, WS_NO_USER },
     { ws_api_agent_state,  WS_NO_USER },
     { ws_api_agent_disconnect, WS_NO_USER }

@@ -42,6 +42,7 @@ ngx_int_t ws_api_job_acquire(ws_request_t *req);        /* ws_api_acquire.c */
 ngx_int_t ws_api_job_heartbeat(ws_request_t *req);      /* ws_api_job.c */
 ngx_int_t ws_api_job_complete(ws_request_t *req);       /* ws_api_job.c */
 ngx_int_t ws_api_job_fail(ws_request_t *req);           /* ws_api_job.c */
+ngx_int_t ws_api_job_release(ws_request_t *req);        /* ws_api_job.c */
 ngx_int_t ws_api_agent_heartbeat(ws_request_t *req);    /* ws_api_agent.c */
 ngx_int_t ws_api_agent_state(ws_request_t *req);        /* ws_api_agent.c */
 ngx_int_t ws_api_agent_disconnect(ws_request_t *req);   /* ws_api_agent.c */

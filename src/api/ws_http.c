@@ -62,3 +62,28 @@ ws_http_add_header(ngx_http_request_t *r, const char *name, ngx_str_t *value)
 
     return NGX_OK;
 }
+
+
+void
+ws_http_watch_client(ngx_http_request_t *r)
+{
+    ngx_event_t  *rev;
+
+    /* a body that is still to be discarded has a handler of its own */
+
+    if (r->discard_body) {
+        return;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    /* what was signalled until now is not signalled again */
+
+    rev = r->connection->read;
+
+    if (r->http_version < NGX_HTTP_VERSION_20
+        && (rev->ready || rev->pending_eof))
+    {
+        ngx_post_event(rev, &ngx_posted_events);
+    }
+}

@@ -1,5 +1,5 @@
 
-/* Header fields of nginx requests that have no slot of their own. */
+/* Requests of nginx: header fields without a slot of their own, clients. */
 
 
 #ifndef _WS_HTTP_H_INCLUDED_
@@ -21,6 +21,12 @@ ngx_int_t ws_http_header(ngx_http_request_t *r, const char *name,
 /* Adds a field to the answer; both are kept by reference.  NGX_OK, NGX_ERROR */
 ngx_int_t ws_http_add_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
+
+/*
+ * From now on a client that closes its connection, or resets its stream,
+ * ends the request (499), as long as nothing else reads from it.
+ */
+void ws_http_watch_client(ngx_http_request_t *r);
 
 
 #endif /* _WS_HTTP_H_INCLUDED_ */

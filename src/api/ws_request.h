@@ -26,6 +26,7 @@
 #include "ws_store.h"
 #include "ws_dir.h"
 #include "ws_watch.h"
+#include "ws_dispatch.h"
 #include "ws_tz.h"
 #include "ws_workspace.h"
 
@@ -75,6 +76,7 @@ struct ws_request_s {
     ws_loc_conf_t              *conf;
     ws_store_t                 *store;
     ws_watch_t                 *watch;
+    ws_dispatch_t              *dispatch;
     ws_route_t                  route;
     ngx_int_t                   route_rc;   /* of ws_route() */
     ws_handler_pt               handler;    /* called again after a wait */

@@ -111,6 +111,9 @@ static ws_route_entry_t  ws_routes[] = {
     { WS_POST, "/provisioners/me/jobs/{j}/fail",
       WS_ENDPOINT_JOB_FAIL, ngx_string("job_fail") },
 
+    { WS_POST, "/provisioners/me/jobs/{j}/release",
+      WS_ENDPOINT_JOB_RELEASE, ngx_string("job_release") },
+
     { WS_POST, "/workspaceagents/me/heartbeat",
       WS_ENDPOINT_AGENT_HEARTBEAT, ngx_string("agent_heartbeat") },
 

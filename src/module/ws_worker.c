@@ -18,6 +18,7 @@
 #include "ws_auth.h"
 #include "ws_clock.h"
 #include "ws_conf.h"
+#include "ws_dispatch.h"
 #include "ws_secret.h"
 #include "ws_watch.h"
 #include "ws_worker.h"
@@ -63,6 +64,12 @@ ws_worker_init(ngx_cycle_t *cycle)
             return NGX_ERROR;
         }
 
+        stores[i]->dispatch = ws_dispatch_create(cycle->pool,
+                                                 stores[i]->store);
+        if (stores[i]->dispatch == NULL) {
+            return NGX_ERROR;
+        }
+
         if (ws_clock_create(cycle->pool, stores[i]->store) == NULL) {
             return NGX_ERROR;
         }
@@ -89,6 +96,7 @@ ws_worker_exit(ngx_cycle_t *cycle)
 
     for (i = 0; i < wmcf->stores.nelts; i++) {
         if (stores[i]->store) {
+            ws_dispatch_close(stores[i]->dispatch);
             ws_store_close(stores[i]->store);
         }
     }
@@ -222,6 +230,7 @@ ws_worker_request(ngx_http_request_t *r)
     req->conf = wlcf;
     req->store = wlcf->store->store;
     req->watch = wlcf->store->watch;
+    req->dispatch = wlcf->store->dispatch;
 
     ws_worker_route(req);
 

@@ -27,8 +27,9 @@ typedef struct {
     ngx_str_t            url;       /* as written, to find equal ones */
     ws_redis_conf_t      redis;
     ws_keyspace_t        ks;
-    ws_store_t          *store;     /* in a worker: the running store ... */
-    void                *watch;     /* ... and those who watch it */
+    ws_store_t          *store;     /* in a worker: the running store, ... */
+    void                *watch;     /* ... those who watch it, ... */
+    void                *dispatch;  /* ... and those who wait for its jobs */
 } ws_store_conf_t;
 
 

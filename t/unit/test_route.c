@@ -88,6 +88,8 @@ static const found_t  found[] = {
       WS_ENDPOINT_JOB_COMPLETE, "job=" ID },
     { NGX_HTTP_POST, "/provisioners/me/jobs/" ID "/fail",
       WS_ENDPOINT_JOB_FAIL, "job=" ID },
+    { NGX_HTTP_POST, "/provisioners/me/jobs/" ID "/release",
+      WS_ENDPOINT_JOB_RELEASE, "job=" ID },
     { NGX_HTTP_POST, "/workspaceagents/me/heartbeat",
       WS_ENDPOINT_AGENT_HEARTBEAT, "" },
     { NGX_HTTP_POST, "/workspaceagents/me/state",
@@ -333,6 +335,7 @@ test_names_are_stable(void **state)
         "build_by_number", "build_read", "build_resources",
         "build_parameters", "build_logs", "build_cancel", "usage",
         "job_acquire", "job_heartbeat", "job_complete", "job_fail",
+        "job_release",
         "agent_heartbeat", "agent_state", "agent_disconnect"
     };
 

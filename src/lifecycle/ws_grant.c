@@ -1,0 +1,573 @@
+
+/*
+ * A grant is acquired, in doubt, or being given back.
+ *
+ * In doubt is one whose commit got no answer: the workspace is read until it
+ * is known whose lease it has.  Should the commit still be on its way then, a
+ * second one with the same lease and the same guard can do no harm.
+ *
+ * Whatever happens, there is an end to it when the lease's time is over.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "ws_dir.h"
+#include "ws_grant.h"
+#include "ws_job.h"
+
+
+#define WS_GRANT_TRIES     8        /* of commits that others win */
+#define WS_GRANT_RETRY_MS  500      /* when Redis does not answer */
+
+
+typedef struct {
+    ws_grant_t           pub;
+    ngx_pool_t          *pool;
+    ws_uuid_t            id;        /* of the workspace */
+    ws_workspace_t      *w;
+    ws_dir_ref_t         token;
+    ws_dir_ref_t         provisioner;
+    ws_dir_ref_t         owner;
+    ws_dir_ref_t         template;
+    ws_redis_cmd_t      *cmd;
+    ws_txn_t             txn;
+    ngx_event_t          timer;
+    ngx_uint_t           tries;
+    ngx_str_t            lease;     /* empty: not committed yet */
+    int64_t              lease_ms;
+    ngx_str_t            secret;
+    ngx_str_t            hash;      /* of the secret */
+    unsigned             returning:1;
+} ws_grant_run_t;
+
+
+static ngx_int_t ws_grant_load(ws_grant_run_t *g);
+static void ws_grant_loaded(void *data, ws_reply_t *reply);
+static void ws_grant_decide(void *data);
+static ngx_int_t ws_grant_lookup(ws_grant_run_t *g);
+static ngx_int_t ws_grant_find(ws_grant_run_t *g, ws_dir_ref_t *ref,
+    ngx_uint_t kind, const ws_uuid_t *id);
+static ngx_int_t ws_grant_secrets(ws_grant_run_t *g);
+static ngx_int_t ws_grant_commit(ws_grant_run_t *g,
+    ws_redis_handler_pt handler);
+static void ws_grant_committed(void *data, ws_reply_t *reply);
+static void ws_grant_hand_over(ws_grant_run_t *g);
+static void ws_grant_give_back(ws_grant_run_t *g);
+static void ws_grant_returned(void *data, ws_reply_t *reply);
+static void ws_grant_retry(ws_grant_run_t *g);
+static void ws_grant_timer(ngx_event_t *ev);
+static void ws_grant_end(ws_grant_run_t *g, ngx_uint_t how);
+static ngx_uint_t ws_grant_ours(ws_grant_run_t *g);
+
+
+ws_grant_t *
+ws_grant_start(ws_store_t *store, ws_waiter_t *waiter, ws_queued_t *job,
+    void (*end)(void *data, ws_grant_t *grant, ngx_uint_t how), void *data)
+{
+    ngx_pool_t      *pool;
+    ws_grant_run_t  *g;
+
+    pool = ngx_create_pool(4096, store->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    g = ngx_pcalloc(pool, sizeof(ws_grant_run_t));
+
+    if (g == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    g->pool = pool;
+    g->id = job->workspace;
+
+    g->pub.store = store;
+    g->pub.waiter = waiter;
+    g->pub.end = end;
+    g->pub.data = data;
+    g->pub.job.len = job->id.len;
+    g->pub.job.data = ngx_pstrdup(pool, &job->id);
+
+    g->token.handler = ws_grant_decide;
+    g->token.data = g;
+    g->provisioner.handler = ws_grant_decide;
+    g->provisioner.data = g;
+    g->owner.handler = ws_grant_decide;
+    g->owner.data = g;
+    g->template.handler = ws_grant_decide;
+    g->template.data = g;
+
+    g->timer.handler = ws_grant_timer;
+    g->timer.data = g;
+    g->timer.log = store->log;
+
+    if (g->pub.job.data == NULL || ws_grant_load(g) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    return &g->pub;
+}
+
+
+void
+ws_grant_abandon(ws_grant_t *grant)
+{
+    ws_grant_run_t *g = (ws_grant_run_t *) grant;
+
+    if (g->cmd) {
+        ws_redis_cancel(g->cmd);
+    }
+
+    if (g->timer.timer_set) {
+        ngx_del_timer(&g->timer);
+    }
+
+    ws_dir_unref(&g->token);
+    ws_dir_unref(&g->provisioner);
+    ws_dir_unref(&g->owner);
+    ws_dir_unref(&g->template);
+
+    ngx_destroy_pool(g->pool);
+}
+
+
+static ngx_int_t
+ws_grant_load(ws_grant_run_t *g)
+{
+    ngx_str_t  argv[8];
+
+    ngx_str_set(&argv[0], "HMGET");
+    argv[1] = ws_key_workspace(g->pool, g->pub.store->ks, &g->id);
+    ngx_str_set(&argv[2], "v");
+    ngx_str_set(&argv[3], "m");
+    ngx_str_set(&argv[4], "d");
+    ngx_str_set(&argv[5], "p");
+    ngx_str_set(&argv[6], "l");
+    ngx_str_set(&argv[7], "e");
+
+    if (argv[1].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    g->cmd = ws_redis_command(g->pub.store->redis, WS_REDIS_READ, 8, argv,
+                              ws_grant_loaded, g);
+
+    return g->cmd ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ws_grant_loaded(void *data, ws_reply_t *reply)
+{
+    ws_grant_run_t *g = data;
+
+    ngx_int_t  rc;
+
+    g->cmd = NULL;
+
+    if (reply == NULL || reply->type != WS_REPLY_ARRAY) {
+        ws_grant_retry(g);
+        return;
+    }
+
+    rc = ws_workspace_load(g->pool, &g->id, reply, &g->w);
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, g->pub.store->log, 0,
+                      "the workspace of job \"%V\" is broken", &g->pub.job);
+    }
+
+    if (rc != NGX_OK) {
+        ws_grant_end(g, WS_GRANT_BROKEN);
+        return;
+    }
+
+    if (g->returning) {
+        ws_grant_give_back(g);
+
+    } else if (ws_grant_ours(g)) {
+        ws_grant_hand_over(g);
+
+    } else {
+        ws_grant_decide(g);
+    }
+}
+
+
+static void
+ws_grant_decide(void *data)
+{
+    ws_grant_run_t *g = data;
+
+    int64_t    now_ms;
+    ngx_str_t  queued;
+
+    g->pub.unsure = 0;
+
+    queued = ws_workspace_queued(g->w);
+
+    if (queued.len != g->pub.job.len
+        || ngx_memcmp(queued.data, g->pub.job.data, queued.len) != 0)
+    {
+        ws_grant_end(g, WS_GRANT_LOST);
+        return;
+    }
+
+    if (g->pub.waiter == NULL) {
+        ws_grant_end(g, WS_GRANT_DONE);
+        return;
+    }
+
+    switch (ws_grant_lookup(g)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return;
+
+    case NGX_DECLINED:
+        ws_grant_end(g, WS_GRANT_REFUSED);
+        return;
+
+    case NGX_ABORT:
+        ngx_log_error(NGX_LOG_ERR, g->pub.store->log, 0,
+                      "job \"%V\" has no owner or template", &g->pub.job);
+        ws_grant_end(g, WS_GRANT_BROKEN);
+        return;
+
+    default:
+        ws_grant_end(g, WS_GRANT_FAILED);
+        return;
+    }
+
+    now_ms = ws_store_now_ms(g->pub.store);
+
+    if (ws_grant_secrets(g) != NGX_OK
+        || ws_job_acquire(g->w, &g->pub.waiter->provisioner, &g->lease,
+                          &g->hash, now_ms)
+           != NGX_OK)
+    {
+        ws_grant_end(g, WS_GRANT_FAILED);
+        return;
+    }
+
+    g->lease_ms = g->w->lease_ms;
+
+    if (ws_grant_commit(g, ws_grant_committed) != NGX_OK) {
+        ws_grant_end(g, WS_GRANT_FAILED);
+    }
+}
+
+
+/*
+ * All that the provisioner is told, and whether it still is one: its request
+ * may have been waiting for a minute.  NGX_OK, NGX_AGAIN, NGX_ERROR,
+ * NGX_DECLINED (it is none), NGX_ABORT (the job is not complete).
+ */
+
+static ngx_int_t
+ws_grant_lookup(ws_grant_run_t *g)
+{
+    ngx_int_t     rc;
+    ws_waiter_t  *waiter;
+
+    waiter = g->pub.waiter;
+
+    rc = ws_dir_get(g->pub.store->dir, &g->token, WS_DIR_TOKEN,
+                    &waiter->token);
+
+    if (rc == NGX_OK
+        && !ws_uuid_eq(&g->token.entry->u.token.provisioner,
+                       &waiter->provisioner))
+    {
+        rc = NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ws_grant_find(g, &g->provisioner, WS_DIR_PROVISIONER,
+                           &waiter->provisioner);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ws_grant_find(g, &g->owner, WS_DIR_USER, &g->w->meta.owner);
+
+    if (rc == NGX_OK) {
+        rc = ws_grant_find(g, &g->template, WS_DIR_TEMPLATE,
+                           &g->w->meta.template);
+    }
+
+    return rc == NGX_DECLINED ? NGX_ABORT : rc;
+}
+
+
+static ngx_int_t
+ws_grant_find(ws_grant_run_t *g, ws_dir_ref_t *ref, ngx_uint_t kind,
+    const ws_uuid_t *id)
+{
+    u_char     text[WS_UUID_LEN];
+    ngx_str_t  key;
+
+    key.data = text;
+    key.len = ws_uuid_format(text, id) - text;
+
+    return ws_dir_get(g->pub.store->dir, ref, kind, &key);
+}
+
+
+/* once: a second commit has the same */
+
+static ngx_int_t
+ws_grant_secrets(ws_grant_run_t *g)
+{
+    u_char      token[WS_TOKEN_LEN], *p;
+    ngx_str_t   text, secret;
+    ws_uuid_t   lease;
+    ws_token_t  parts;
+
+    if (g->lease.len) {
+        return NGX_OK;
+    }
+
+    text.data = token;
+    text.len = WS_TOKEN_LEN;
+
+    if (ws_token_generate(token) != NGX_OK
+        || ws_token_parse(&text, &parts) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    secret = parts.secret;
+
+    g->secret.len = WS_UUID_LEN + 1 + secret.len;
+    g->secret.data = ngx_pnalloc(g->pool, g->secret.len);
+    g->hash.len = WS_TOKEN_HASH_LEN;
+    g->hash.data = ngx_pnalloc(g->pool, g->hash.len);
+
+    if (g->secret.data == NULL || g->hash.data == NULL
+        || ws_token_hash(&secret, g->hash.data) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = ws_uuid_format(g->secret.data, &g->id);
+    *p++ = '-';
+    ngx_memcpy(p, secret.data, secret.len);
+
+    ws_uuid_generate(&lease);
+    g->lease = ws_uuid_str(g->pool, &lease);
+
+    return g->lease.len ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ws_grant_commit(ws_grant_run_t *g, ws_redis_handler_pt handler)
+{
+    ngx_str_t   *argv;
+    ngx_uint_t   argc;
+    ws_store_t  *store;
+
+    store = g->pub.store;
+
+    if (ws_txn_init(&g->txn, g->pool) != NGX_OK
+        || ws_workspace_commit(g->w, store->ks, &g->txn, NULL) != NGX_OK
+        || ws_txn_argv(&g->txn, &argc, &argv) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    g->cmd = ws_redis_script(store->redis, &store->txn, argc, argv, handler,
+                             g);
+
+    return g->cmd ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ws_grant_committed(void *data, ws_reply_t *reply)
+{
+    ws_grant_run_t *g = data;
+
+    ngx_int_t   rc;
+    ngx_uint_t  guard, sent;
+
+    sent = ws_redis_cmd_sent(g->cmd);
+    g->cmd = NULL;
+
+    rc = ws_txn_result(reply, &guard);
+
+    if (rc == NGX_OK) {
+        ws_grant_hand_over(g);
+        return;
+    }
+
+    if (rc == NGX_ERROR && reply) {
+        ngx_log_error(NGX_LOG_ERR, g->pub.store->log, 0,
+                      "redis refused to let job \"%V\" be acquired: \"%V\"",
+                      &g->pub.job, &reply->str);
+        ws_grant_end(g, WS_GRANT_BROKEN);
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+
+        if (sent) {
+            g->pub.unsure = 1;
+            ws_grant_retry(g);
+
+        } else {
+            ws_grant_end(g, WS_GRANT_FAILED);
+        }
+
+        return;
+    }
+
+    /* the workspace has changed: is the job still there to be had? */
+
+    if (++g->tries == WS_GRANT_TRIES) {
+        ws_grant_end(g, WS_GRANT_LOST);
+
+    } else if (ws_grant_load(g) != NGX_OK) {
+        ws_grant_end(g, WS_GRANT_FAILED);
+    }
+}
+
+
+static void
+ws_grant_hand_over(ws_grant_run_t *g)
+{
+    ngx_int_t      rc;
+    ws_waiter_t   *waiter;
+    ws_granted_t   granted;
+
+    g->pub.unsure = 0;
+
+    rc = NGX_DECLINED;
+    waiter = g->pub.waiter;
+
+    if (waiter) {
+        granted.workspace = g->w;
+        granted.owner = &g->owner.entry->u.user;
+        granted.template = &g->template.entry->u.template;
+        granted.lease = g->lease;
+        granted.lease_ms = g->w->lease_ms;
+        granted.agent_token = g->secret;
+
+        ws_dispatch_leave(waiter);
+
+        rc = waiter->granted(waiter->data, &granted);
+    }
+
+    if (rc == NGX_OK) {
+        ws_grant_end(g, WS_GRANT_DONE);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, g->pub.store->log, 0,
+                  "job \"%V\" is given back: its provisioner is gone",
+                  &g->pub.job);
+
+    g->returning = 1;
+    g->tries = 0;
+
+    if (ws_grant_load(g) != NGX_OK) {
+        ws_grant_retry(g);
+    }
+}
+
+
+static void
+ws_grant_give_back(ws_grant_run_t *g)
+{
+    if (!ws_grant_ours(g)
+        || ws_job_give_back(g->w, ws_store_now_ms(g->pub.store)) != NGX_OK)
+    {
+        ws_grant_end(g, WS_GRANT_DONE);
+        return;
+    }
+
+    if (ws_grant_commit(g, ws_grant_returned) != NGX_OK) {
+        ws_grant_retry(g);
+    }
+}
+
+
+static void
+ws_grant_returned(void *data, ws_reply_t *reply)
+{
+    ws_grant_run_t *g = data;
+
+    ngx_int_t   rc;
+    ngx_uint_t  guard;
+
+    g->cmd = NULL;
+
+    rc = ws_txn_result(reply, &guard);
+
+    if (rc == NGX_OK || (rc == NGX_DECLINED && ++g->tries == WS_GRANT_TRIES)) {
+        ws_grant_end(g, WS_GRANT_DONE);
+
+    } else if (rc == NGX_ERROR || ws_grant_load(g) != NGX_OK) {
+        ws_grant_retry(g);
+    }
+}
+
+
+/* Redis did not answer: nothing has been done, or it is to be found out */
+
+static void
+ws_grant_retry(ws_grant_run_t *g)
+{
+    if (g->returning || g->pub.unsure) {
+
+        if (ws_store_now_ms(g->pub.store) < g->lease_ms) {
+            ngx_add_timer(&g->timer, WS_GRANT_RETRY_MS);
+            return;
+        }
+
+        /* the lease has run out, if it ever began */
+    }
+
+    ws_grant_end(g, WS_GRANT_FAILED);
+}
+
+
+static void
+ws_grant_timer(ngx_event_t *ev)
+{
+    ws_grant_run_t  *g;
+
+    g = ev->data;
+
+    if (ws_grant_load(g) != NGX_OK) {
+        ws_grant_retry(g);
+    }
+}
+
+
+static void
+ws_grant_end(ws_grant_run_t *g, ngx_uint_t how)
+{
+    g->pub.end(g->pub.data, &g->pub, how);
+
+    ws_grant_abandon(&g->pub);
+}
+
+
+/* whether the workspace, as it was read, has the lease of this grant */
+
+static ngx_uint_t
+ws_grant_ours(ws_grant_run_t *g)
+{
+    return g->lease.len && g->w->lease.len == g->lease.len
+           && ngx_memcmp(g->w->lease.data, g->lease.data, g->lease.len) == 0;
+}

@@ -1,0 +1,448 @@
+
+/*
+ * Each shard has its queue, a sorted set of job ids by the time when they
+ * were made.  The reader holds a page of each shard; the next job is the
+ * oldest of the pages' first ones, so a page that is used up has to be
+ * followed by the next before anything can be told.  What the jobs need is
+ * read for a page when its first job's turn has come: of most shards only the
+ * ids are ever looked at.
+ *
+ * Where the next page begins is remembered as a time and the number of jobs
+ * of that time already seen: jobs before it may come and go meanwhile.  One
+ * that is missed so is found by the next walk.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ws_queue.h"
+
+
+typedef struct ws_queue_page_s  ws_queue_page_t;
+
+
+typedef struct {
+    ws_queued_t        job;
+    int64_t            at_ms;
+    ws_queue_page_t   *page;
+    ws_redis_cmd_t    *cmd;         /* reads what it needs */
+    unsigned           there:1;
+} ws_queue_job_t;
+
+
+/* a shard; its page while there is one */
+
+struct ws_queue_page_s {
+    ws_queue_t        *queue;
+    ngx_uint_t         shard;
+    ngx_pool_t        *pool;
+    ws_queue_job_t    *jobs;
+    ngx_uint_t         n;
+    ngx_uint_t         next;
+    ngx_uint_t         size;        /* asked for */
+    int64_t            from_ms;     /* the next page begins here ... */
+    ngx_uint_t         skip;        /* ... after so many */
+    ws_redis_cmd_t    *cmd;         /* reads the page */
+    ngx_uint_t         pending;     /* jobs being read */
+
+    unsigned           marked:1;
+    unsigned           more:1;      /* there may be another page */
+    unsigned           detailed:1;  /* the jobs have been read */
+};
+
+
+struct ws_queue_s {
+    ws_store_t        *store;
+    void             (*handler)(void *data);
+    void              *data;
+    ws_queue_page_t   *pages;       /* of all shards */
+    ngx_uint_t         size;        /* of first pages */
+    unsigned           failed:1;
+};
+
+
+static ngx_int_t ws_queue_read(ws_queue_page_t *page);
+static void ws_queue_page(void *data, ws_reply_t *reply);
+static ngx_int_t ws_queue_fill(ws_queue_page_t *page, ws_reply_t *reply);
+static ngx_int_t ws_queue_details(ws_queue_page_t *page);
+static void ws_queue_detail(void *data, ws_reply_t *reply);
+static void ws_queue_drop(ws_queue_page_t *page);
+
+
+ws_queue_t *
+ws_queue_create(ngx_pool_t *pool, ws_store_t *store,
+    void (*handler)(void *data), void *data)
+{
+    ngx_uint_t   i;
+    ws_queue_t  *queue;
+
+    queue = ngx_pcalloc(pool, sizeof(ws_queue_t));
+    if (queue == NULL) {
+        return NULL;
+    }
+
+    queue->store = store;
+    queue->handler = handler;
+    queue->data = data;
+
+    queue->pages = ngx_pcalloc(pool, store->ks->shards
+                                     * sizeof(ws_queue_page_t));
+    if (queue->pages == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < store->ks->shards; i++) {
+        queue->pages[i].queue = queue;
+        queue->pages[i].shard = i;
+    }
+
+    return queue;
+}
+
+
+void
+ws_queue_mark(ws_queue_t *queue, ngx_uint_t shard)
+{
+    queue->pages[shard].marked = 1;
+}
+
+
+void
+ws_queue_mark_all(ws_queue_t *queue)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < queue->store->ks->shards; i++) {
+        queue->pages[i].marked = 1;
+    }
+}
+
+
+ngx_uint_t
+ws_queue_marked(ws_queue_t *queue)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < queue->store->ks->shards; i++) {
+        if (queue->pages[i].marked) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ws_queue_start(ws_queue_t *queue, ngx_uint_t want)
+{
+    ngx_uint_t        i;
+    ws_queue_page_t  *page;
+
+    ws_queue_stop(queue);
+
+    queue->size = ngx_min(ngx_max(want, WS_QUEUE_PAGE_MIN),
+                          WS_QUEUE_PAGE_MAX);
+
+    for (i = 0; i < queue->store->ks->shards; i++) {
+        page = &queue->pages[i];
+
+        page->more = page->marked;
+        page->marked = 0;
+        page->size = 0;
+        page->from_ms = 0;
+        page->skip = 0;
+    }
+}
+
+
+ngx_int_t
+ws_queue_next(ws_queue_t *queue, ws_queued_t **job)
+{
+    ngx_uint_t        i, waiting;
+    ws_queue_page_t  *page, *first;
+
+again:
+
+    first = NULL;
+    waiting = 0;
+
+    for (i = 0; i < queue->store->ks->shards; i++) {
+        page = &queue->pages[i];
+
+        if (page->next < page->n) {
+            if (first == NULL
+                || page->jobs[page->next].at_ms
+                   < first->jobs[first->next].at_ms)
+            {
+                first = page;
+            }
+
+            continue;
+        }
+
+        if (page->cmd == NULL && page->more && ws_queue_read(page) != NGX_OK) {
+            goto failed;
+        }
+
+        waiting |= (page->cmd != NULL);
+    }
+
+    if (queue->failed) {
+        goto failed;
+    }
+
+    if (waiting) {
+        return NGX_AGAIN;
+    }
+
+    if (first == NULL) {
+        ws_queue_stop(queue);
+        return NGX_DONE;
+    }
+
+    if (!first->detailed && ws_queue_details(first) != NGX_OK) {
+        goto failed;
+    }
+
+    if (first->pending) {
+        return NGX_AGAIN;
+    }
+
+    *job = &first->jobs[first->next].job;
+
+    if (!first->jobs[first->next++].there) {
+        goto again;
+    }
+
+    return NGX_OK;
+
+failed:
+
+    ws_queue_stop(queue);
+
+    return NGX_ERROR;
+}
+
+
+/* asks for the next page of a shard */
+
+static ngx_int_t
+ws_queue_read(ws_queue_page_t *page)
+{
+    ngx_str_t    argv[9];
+    ws_queue_t  *queue;
+
+    queue = page->queue;
+
+    ws_queue_drop(page);
+
+    page->size = page->size ? ngx_min(page->size * 4, WS_QUEUE_PAGE_MAX)
+                            : queue->size;
+
+    page->pool = ngx_create_pool(1024, queue->store->log);
+    if (page->pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&argv[0], "ZRANGE");
+    argv[1] = ws_key(page->pool, queue->store->ks, page->shard, "queue", NULL,
+                     NULL);
+    argv[2] = ws_int_str(page->pool, page->from_ms);
+    ngx_str_set(&argv[3], "+inf");
+    ngx_str_set(&argv[4], "BYSCORE");
+    ngx_str_set(&argv[5], "LIMIT");
+    argv[6] = ws_int_str(page->pool, page->skip);
+    argv[7] = ws_int_str(page->pool, page->size);
+    ngx_str_set(&argv[8], "WITHSCORES");
+
+    if (argv[1].data == NULL || argv[2].data == NULL || argv[6].data == NULL
+        || argv[7].data == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    page->cmd = ws_redis_command(queue->store->redis, WS_REDIS_READ, 9, argv,
+                                 ws_queue_page, page);
+
+    return page->cmd ? NGX_OK : NGX_ERROR;
+}
+
+
+/* whoever walks is told of each reply: any may be the one it waits for */
+
+static void
+ws_queue_page(void *data, ws_reply_t *reply)
+{
+    ws_queue_page_t *page = data;
+
+    page->cmd = NULL;
+
+    if (reply == NULL || reply->type != WS_REPLY_ARRAY
+        || ws_queue_fill(page, reply) != NGX_OK)
+    {
+        page->queue->failed = 1;
+    }
+
+    page->queue->handler(page->queue->data);
+}
+
+
+static ngx_int_t
+ws_queue_fill(ws_queue_page_t *page, ws_reply_t *reply)
+{
+    ngx_uint_t       i;
+    ws_reply_t      *id, *at;
+    ws_queue_job_t  *job;
+
+    page->jobs = ngx_pcalloc(page->pool, (reply->n / 2 + 1)
+                                         * sizeof(ws_queue_job_t));
+    if (page->jobs == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i + 1 < reply->n; i += 2) {
+        id = &reply->elts[i];
+        at = &reply->elts[i + 1];
+        job = &page->jobs[page->n];
+
+        job->page = page;
+        job->at_ms = ngx_atoi(at->str.data, at->str.len);
+        job->job.id.len = id->str.len;
+        job->job.id.data = ngx_pstrdup(page->pool, &id->str);
+
+        if (job->job.id.data == NULL || job->at_ms < 0) {
+            return NGX_ERROR;
+        }
+
+        if (job->at_ms != page->from_ms) {
+            page->from_ms = job->at_ms;
+            page->skip = 0;
+        }
+
+        page->skip++;
+        page->n++;
+    }
+
+    page->more = (page->n == page->size);
+
+    return NGX_OK;
+}
+
+
+/* asks what the jobs of a page need */
+
+static ngx_int_t
+ws_queue_details(ws_queue_page_t *page)
+{
+    ngx_str_t        argv[4];
+    ngx_uint_t       i;
+    ws_queue_t      *queue;
+    ws_queue_job_t  *job;
+
+    queue = page->queue;
+
+    ngx_str_set(&argv[0], "HMGET");
+    ngx_str_set(&argv[2], "w");
+    ngx_str_set(&argv[3], "r");
+
+    for (i = 0; i < page->n; i++) {
+        job = &page->jobs[i];
+
+        argv[1] = ws_key(page->pool, queue->store->ks, page->shard, "job",
+                         &job->job.id, NULL);
+        if (argv[1].data == NULL) {
+            return NGX_ERROR;
+        }
+
+        job->cmd = ws_redis_command(queue->store->redis, WS_REDIS_READ, 4,
+                                    argv, ws_queue_detail, job);
+        if (job->cmd == NULL) {
+            return NGX_ERROR;
+        }
+
+        page->pending++;
+    }
+
+    page->detailed = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ws_queue_detail(void *data, ws_reply_t *reply)
+{
+    ws_queue_job_t *job = data;
+
+    ngx_str_t         text;
+    ws_queue_page_t  *page;
+
+    page = job->page;
+
+    job->cmd = NULL;
+    page->pending--;
+
+    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 2) {
+        page->queue->failed = 1;
+
+    } else if (reply->elts[0].type == WS_REPLY_STRING
+               && reply->elts[1].type == WS_REPLY_STRING)
+    {
+        text.len = reply->elts[1].str.len;
+        text.data = ngx_pstrdup(page->pool, &reply->elts[1].str);
+
+        job->there = (text.data
+                      && ws_need_parse(&text, &job->job.need) == NGX_OK
+                      && ws_uuid_parse(&reply->elts[0].str,
+                                       &job->job.workspace)
+                         == NGX_OK);
+    }
+
+    if (page->pending == 0 || page->queue->failed) {
+        page->queue->handler(page->queue->data);
+    }
+}
+
+
+void
+ws_queue_stop(ws_queue_t *queue)
+{
+    ngx_uint_t  i;
+
+    queue->failed = 0;
+
+    for (i = 0; i < queue->store->ks->shards; i++) {
+        queue->pages[i].more = 0;
+        ws_queue_drop(&queue->pages[i]);
+    }
+}
+
+
+static void
+ws_queue_drop(ws_queue_page_t *page)
+{
+    ngx_uint_t  i;
+
+    if (page->cmd) {
+        ws_redis_cancel(page->cmd);
+        page->cmd = NULL;
+    }
+
+    for (i = 0; i < page->n; i++) {
+        if (page->jobs[i].cmd) {
+            ws_redis_cancel(page->jobs[i].cmd);
+        }
+    }
+
+    if (page->pool) {
+        ngx_destroy_pool(page->pool);
+        page->pool = NULL;
+    }
+
+    page->n = 0;
+    page->next = 0;
+    page->pending = 0;
+    page->detailed = 0;
+}
+
