@@ -238,6 +238,7 @@ test_compare(void **state)
         ngx_int_t   rc_n;
     } table[] = {
         { "abc", "ABC", 3, 0, 0 },
+        { "zZ09", "Zz09", 4, 0, 0 },
         { "abc", "abd", 2, -1, 0 },
         { "abd", "ABC", 3, 1, 1 },
         { "ab", "abc", 3, -1, -1 },
@@ -289,6 +290,7 @@ test_numbers(void **state)
         { "", NGX_ERROR, NGX_ERROR },
         { "0", 0, 0 },
         { "0010", 10, 16 },
+        { "99", 99, 153 },
         { "1f", NGX_ERROR, 31 },
         { "aF", NGX_ERROR, 175 },
         { "g", NGX_ERROR, NGX_ERROR },
@@ -325,6 +327,14 @@ test_sort_is_stable(void **state)
     item_t      items[300];
     ngx_int_t   sum;
     ngx_uint_t  n, i;
+
+    items[0].key = 2;
+    items[1].key = 1;
+
+    ngx_sort(items, 2, sizeof(item_t), item_cmp);
+
+    assert_int_equal(items[0].key, 1);
+    assert_int_equal(items[1].key, 2);
 
     for (n = 0; n <= 300; n++) {
 
