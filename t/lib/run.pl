@@ -25,10 +25,7 @@ my $reports = $ENV{WORKSPACE_SANITIZED};
 if (defined $reports) {
     my $common = "log_path=$reports/report:exitcode=99";
 
-    # leaks are told apart by whole stacks, through code without frame
-    # pointers too
-
-    $ENV{ASAN_OPTIONS} = "$common:detect_leaks=1:fast_unwind_on_malloc=0"
+    $ENV{ASAN_OPTIONS} = "$common:detect_leaks=1"
                          . ':detect_stack_use_after_return=1';
     $ENV{UBSAN_OPTIONS} = "$common:halt_on_error=1:print_stacktrace=1";
     $ENV{LSAN_OPTIONS} = 'print_suppressions=0:suppressions='
