@@ -23,8 +23,8 @@ static int ws_check_builds_page(ws_check_t *check, ngx_pool_t *pool,
     ws_check_key_t *k, ngx_uint_t first, ngx_uint_t *n);
 static int ws_check_number(ws_check_t *check, ws_check_key_t *k,
     ngx_uint_t number, ws_reply_t *reply);
-static int ws_check_build_of(ws_check_t *check, ngx_pool_t *pool,
-    ws_check_key_t *k, ngx_str_t *id);
+static int ws_check_builds_of(ws_check_t *check, ngx_pool_t *pool,
+    ws_check_key_t *k, ngx_str_t *ids, ngx_uint_t n);
 
 
 /* build:<id>: w, n, and once it is superseded d, p */
@@ -288,11 +288,7 @@ ws_check_builds_page(ws_check_t *check, ngx_pool_t *pool, ws_check_key_t *k,
         }
     }
 
-    for (i = 0; rc == WS_EXIT_OK && i < *n; i++) {
-        rc = ws_check_build_of(check, pool, k, &ids[i]);
-    }
-
-    return rc;
+    return ws_check_builds_of(check, pool, k, ids, *n);
 }
 
 
@@ -319,30 +315,37 @@ ws_check_number(ws_check_t *check, ws_check_key_t *k, ngx_uint_t number,
 }
 
 
+/* each build knows that it is this workspace's */
+
 static int
-ws_check_build_of(ws_check_t *check, ngx_pool_t *pool, ws_check_key_t *k,
-    ngx_str_t *id)
+ws_check_builds_of(ws_check_t *check, ngx_pool_t *pool, ws_check_key_t *k,
+    ngx_str_t *ids, ngx_uint_t n)
 {
     int          rc;
-    ngx_str_t    key, f;
+    ngx_str_t    keys[WS_CHECK_PAGE], f;
+    ngx_uint_t   i;
     ws_reply_t  *reply;
 
-    ngx_str_set(&f, "w");
+    rc = WS_EXIT_OK;
 
-    key = ws_key(pool, &check->ctl->ks, k->shard, "build", id, NULL);
+    for (i = 0; rc == WS_EXIT_OK && i < n; i++) {
+        ngx_str_set(&f, "w");
+        keys[i] = ws_key(pool, &check->ctl->ks, k->shard, "build", &ids[i],
+                         NULL);
 
-    rc = ws_client_send(check->ctl, "HGET", &key, &f, NULL);
-
-    if (rc == WS_EXIT_OK) {
-        rc = ws_client_receive(check->ctl, &reply);
+        rc = ws_client_send(check->ctl, "HGET", &keys[i], &f, NULL);
     }
 
-    if (rc == WS_EXIT_OK
-        && (reply->type != WS_REPLY_STRING
-            || !ws_check_same(&reply->str, &k->arg)))
-    {
-        ngx_str_set(&f, "a build of it that is none");
-        ws_check_report(check, &key, &f);
+    for (i = 0; rc == WS_EXIT_OK && i < n; i++) {
+        rc = ws_client_receive(check->ctl, &reply);
+
+        if (rc == WS_EXIT_OK
+            && (reply->type != WS_REPLY_STRING
+                || !ws_check_same(&reply->str, &k->arg)))
+        {
+            ngx_str_set(&f, "not a build of the workspace that counts it");
+            ws_check_report(check, &keys[i], &f);
+        }
     }
 
     return rc;

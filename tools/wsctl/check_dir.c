@@ -25,6 +25,7 @@ static const char *ws_check_is_active(ws_check_item_t *item,
     ngx_str_t *have);
 static int ws_check_template_version(ws_check_item_t *item);
 static int ws_check_parameters(ws_check_item_t *item, ngx_str_t *text);
+static int ws_check_provisioner(ws_check_item_t *item);
 static int ws_check_token(ws_check_item_t *item);
 
 
@@ -33,6 +34,7 @@ const ws_check_record_t  ws_check_dir_records[] = {
     { "user:", 1, { "v", "d" }, ws_check_user },
     { "template:", 1, { "v", "d" }, ws_check_template },
     { "version:", 1, { "v", "d" }, ws_check_template_version },
+    { "provisioner:", 1, { "v", "d" }, ws_check_provisioner },
     { "token:", 1, { "v", "d" }, ws_check_token },
     { NULL, 0, { NULL }, NULL }
 };
@@ -276,15 +278,38 @@ ws_check_parameters(ws_check_item_t *item, ngx_str_t *text)
 
 
 static int
+ws_check_provisioner(ws_check_item_t *item)
+{
+    int               rc;
+    ws_provisioner_t  p;
+
+    if (ws_provisioner_read(item->pool, &item->fields[1], &p) != NGX_OK) {
+        return ws_check_wrong(item, "not the document of a provisioner");
+    }
+
+    rc = ws_check_version(item, &p.id);
+
+    if (rc == WS_EXIT_OK && !ws_uuid_is_nil(&p.org)) {
+        rc = ws_check_expect_dir(item, "org", &p.org);
+    }
+
+    return rc ? rc : ws_check_named(item, "provisioners", NULL, &p.name);
+}
+
+
+static int
 ws_check_token(ws_check_item_t *item)
 {
     int                 rc;
-    ngx_str_t           user;
+    ngx_str_t           owner;
+    ngx_uint_t          of_user;
     ws_token_record_t   token;
 
     if (ws_token_record_read(item->pool, &item->fields[1], &token) != NGX_OK) {
         return ws_check_wrong(item, "not the document of a token");
     }
+
+    of_user = !ws_uuid_is_nil(&token.user);
 
     rc = ws_check_version(item, NULL);
 
@@ -301,17 +326,20 @@ ws_check_token(ws_check_item_t *item)
     }
 
     if (rc == WS_EXIT_OK) {
-        rc = ws_check_expect_dir(item, "user", &token.user);
+        rc = of_user ? ws_check_expect_dir(item, "user", &token.user)
+                     : ws_check_expect_dir(item, "provisioner",
+                                           &token.provisioner);
     }
 
     if (rc != WS_EXIT_OK) {
         return rc;
     }
 
-    user = ws_uuid_str(item->pool, &token.user);
+    owner = ws_uuid_str(item->pool,
+                        of_user ? &token.user : &token.provisioner);
 
     return ws_check_expect(item, "SISMEMBER",
                            ws_key_dir(item->pool, &item->check->ctl->ks,
-                                      "tokens", &user),
+                                      "tokens", &owner),
                            &item->k->arg, &ws_check_one);
 }

@@ -18,6 +18,9 @@ static const char *ws_check_org_name(ws_check_t *check, ngx_pool_t *pool,
 static const char *ws_check_user_name(ws_check_t *check, ngx_pool_t *pool,
     ws_check_key_t *k, ngx_str_t *member, ngx_str_t *value,
     ngx_str_t *fields);
+static const char *ws_check_provisioner_name(ws_check_t *check,
+    ngx_pool_t *pool, ws_check_key_t *k, ngx_str_t *member, ngx_str_t *value,
+    ngx_str_t *fields);
 static const char *ws_check_template_name(ws_check_t *check,
     ngx_pool_t *pool, ws_check_key_t *k, ngx_str_t *member, ngx_str_t *value,
     ngx_str_t *fields);
@@ -61,6 +64,9 @@ const ws_check_container_t  ws_check_dir_containers[] = {
 
     { "users", 1, "HSCAN", "HGET", "user", { "v", "d" },
       ws_check_user_name },
+
+    { "provisioners", 1, "HSCAN", "HGET", "provisioner", { "v", "d" },
+      ws_check_provisioner_name },
 
     { "templates:", 1, "HSCAN", "HGET", "template", { "v", "d" },
       ws_check_template_name },
@@ -126,6 +132,24 @@ ws_check_user_name(ws_check_t *check, ngx_pool_t *pool, ws_check_key_t *k,
 
     return ws_check_lower_is(pool, &user.username, member)
            ? NULL : "leads to a user of another name";
+}
+
+
+static const char *
+ws_check_provisioner_name(ws_check_t *check, ngx_pool_t *pool,
+    ws_check_key_t *k, ngx_str_t *member, ngx_str_t *value,
+    ngx_str_t *fields)
+{
+    ws_provisioner_t  p;
+
+    if (fields[1].data == NULL
+        || ws_provisioner_read(pool, &fields[1], &p) != NGX_OK)
+    {
+        return "leads to no provisioner";
+    }
+
+    return ws_check_lower_is(pool, &p.name, member)
+           ? NULL : "leads to a provisioner of another name";
 }
 
 
@@ -204,8 +228,9 @@ ws_check_token_in_set(ws_check_t *check, ngx_pool_t *pool, ws_check_key_t *k,
         return "is no token";
     }
 
-    return ws_check_id_is(pool, &token.user, &k->arg)
-           ? NULL : "is another user's token";
+    return ws_check_id_is(pool, ws_uuid_is_nil(&token.user)
+                                ? &token.provisioner : &token.user, &k->arg)
+           ? NULL : "is another one's token";
 }
 
 

@@ -41,6 +41,11 @@ int ws_version_create_run(ws_ctl_t *ctl);
 int ws_version_promote_run(ws_ctl_t *ctl);
 int ws_version_list_run(ws_ctl_t *ctl);
 
+extern const ws_opt_t  ws_provisioner_create_opts[];
+int ws_provisioner_create_run(ws_ctl_t *ctl);
+int ws_provisioner_list_run(ws_ctl_t *ctl);
+int ws_provisioner_delete_run(ws_ctl_t *ctl);
+
 extern const ws_opt_t  ws_job_finish_opts[];
 int ws_job_list_run(ws_ctl_t *ctl);
 int ws_job_finish_run(ws_ctl_t *ctl);

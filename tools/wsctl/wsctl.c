@@ -48,6 +48,10 @@ static const char  ws_parameters_help[] =
     "list(string)), description, default, required, mutable, options, regex,\n"
     "min, max.  TEMPLATE is a name, ORG/NAME or an id.\n";
 
+static const char  ws_provisioner_help[] =
+    "A provisioner runs jobs whose tags it has, every one with the same\n"
+    "value; jobs have the tags of their template version.\n";
+
 static const char  ws_check_help[] =
     "Reads the whole store and says on a line each what is wrong with which\n"
     "key; exit status 1 then.  May run while the store is in use.\n";
@@ -107,6 +111,17 @@ const ws_command_t  ws_commands[] = {
     { "version", "list", NULL, ws_version_list_opts,
       "id, name, created, active or -", ws_template_help,
       ws_version_list_run },
+
+    { "provisioner", "create", "NAME", ws_provisioner_create_opts,
+      "make a provisioner and answer its token, this once",
+      ws_provisioner_help, ws_provisioner_create_run },
+
+    { "provisioner", "list", NULL, NULL,
+      "id, name, organization or -, created, tags", NULL,
+      ws_provisioner_list_run },
+
+    { "provisioner", "delete", "PROVISIONER", NULL,
+      "delete a provisioner and its token", NULL, ws_provisioner_delete_run },
 
     { "job", "list", NULL, NULL,
       "jobs that wait or run: id, status, transition, created, workspace, "
