@@ -1,5 +1,5 @@
 /*
- * Helpers of the unit tests of src/core and ws_redis_url: texts that occupy
+ * For the unit tests of src/core and ws_redis_url: texts that occupy
  * memory of exactly their length, so that AddressSanitizer sees a byte read
  * past their end, and random numbers that are the same in every run.
  */
