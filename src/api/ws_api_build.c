@@ -26,7 +26,6 @@ static ngx_int_t ws_build_version(ws_request_t *req, ws_build_fields_t *f);
 static ngx_int_t ws_build_make(ws_request_t *req, ws_build_fields_t *f,
     json_t *values);
 static ngx_int_t ws_build_orphan(ws_request_t *req);
-static ngx_uint_t ws_build_administrator(ws_request_t *req);
 static ngx_int_t ws_api_build_created(ws_request_t *req);
 
 
@@ -55,7 +54,9 @@ ws_api_build_create(ws_request_t *req)
         return ws_respond_deleted(req);
     }
 
-    if (f.orphan && !ws_build_administrator(req)) {
+    if (f.orphan
+        && !ws_policy_administers(&req->user->subject, &req->meta.org))
+    {
         return ws_respond_not_found(req);
     }
 
@@ -215,28 +216,6 @@ ws_build_orphan(ws_request_t *req)
     }
 
     return ws_build_finish(req->workspace, NULL, NULL, now_ms, &detail);
-}
-
-
-static ngx_uint_t
-ws_build_administrator(ws_request_t *req)
-{
-    ngx_uint_t     i;
-    ws_subject_t  *s;
-
-    s = &req->user->subject;
-
-    if (s->site_owner) {
-        return 1;
-    }
-
-    for (i = 0; i < s->nadmin_orgs; i++) {
-        if (ws_uuid_eq(&s->admin_orgs[i], &req->meta.org)) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

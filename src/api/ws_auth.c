@@ -20,7 +20,6 @@ static ngx_int_t ws_auth_by_provisioner(ws_request_t *req);
 static ngx_int_t ws_auth_answer(ws_request_t *req, ngx_int_t rc);
 static ngx_int_t ws_auth_identity(ws_request_t *req);
 static ngx_int_t ws_auth_user(ws_request_t *req, const ws_uuid_t *id);
-static ngx_int_t ws_auth_refuse(ws_request_t *req);
 
 
 ngx_int_t
@@ -243,7 +242,7 @@ ws_auth_user(ws_request_t *req, const ws_uuid_t *id)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ws_auth_refuse(ws_request_t *req)
 {
     return ws_respond_error(req, NGX_HTTP_UNAUTHORIZED,

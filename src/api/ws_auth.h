@@ -28,5 +28,8 @@ ngx_int_t ws_auth(ws_request_t *req);
  */
 ngx_int_t ws_auth_provisioner(ws_request_t *req);
 
+/* 401, the same for whoever is refused and whatever the reason */
+ngx_int_t ws_auth_refuse(ws_request_t *req);
+
 
 #endif /* _WS_AUTH_H_INCLUDED_ */

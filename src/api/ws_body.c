@@ -58,6 +58,15 @@ ws_body_read(ws_request_t *req)
 }
 
 
+ngx_int_t
+ws_body_read_optional(ws_request_t *req)
+{
+    req->body_optional = 1;
+
+    return ws_body_read(req);
+}
+
+
 static void
 ws_body_handler(ngx_http_request_t *r)
 {
@@ -226,6 +235,12 @@ ws_body_parse(ws_request_t *req)
 {
     ngx_int_t  rc;
     ngx_str_t  detail;
+
+    if (req->body.len == 0 && req->body_optional) {
+        req->json = json_object();
+
+        return req->json ? NGX_OK : NGX_ERROR;
+    }
 
     rc = ws_json_parse_object(&req->body, &req->json, &detail);
 

@@ -15,6 +15,9 @@
 /* a step: req->json afterwards */
 ngx_int_t ws_body_read(ws_request_t *req);
 
+/* the same, but no body at all counts as an empty object */
+ngx_int_t ws_body_read_optional(ws_request_t *req);
+
 /*
  * Fields.  NGX_OK; NGX_DECLINED: absent, or null; NGX_DONE: of another type,
  * 400 has been sent; NGX_ERROR.

@@ -124,6 +124,7 @@ struct ws_request_s {
     unsigned                    for_change:1;   /* load it for a change */
     unsigned                    body_started:1;
     unsigned                    body_read:1;
+    unsigned                    body_optional:1;
     unsigned                    name_taken:1;   /* the commit was refused */
     unsigned                    absent:1;
     unsigned                    unavailable:1;  /* Redis did not answer */

@@ -80,6 +80,14 @@ ws_policy_belongs(const ws_subject_t *s, const ws_uuid_t *org)
 }
 
 
+ngx_uint_t
+ws_policy_administers(const ws_subject_t *s, const ws_uuid_t *org)
+{
+    return s->site_owner
+           || ws_policy_has(s->admin_orgs, s->nadmin_orgs, org);
+}
+
+
 static ngx_uint_t
 ws_policy_everywhere(const ws_subject_t *s, ngx_uint_t action)
 {

@@ -68,4 +68,11 @@ ngx_uint_t ws_policy_reads_all(const ws_subject_t *s);
 ngx_uint_t ws_policy_belongs(const ws_subject_t *s, const ws_uuid_t *org);
 
 
+/*
+ * 1 when the subject administers what is in the organization, as a site owner
+ * or its administrator; otherwise 0.
+ */
+ngx_uint_t ws_policy_administers(const ws_subject_t *s, const ws_uuid_t *org);
+
+
 #endif /* _WS_POLICY_H_INCLUDED_ */
