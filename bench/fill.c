@@ -12,7 +12,9 @@
  * (ORG_ADMIN_TOKEN) and of the first member (MEMBER_TOKEN, MEMBER_NAME); the
  * name of the first template (TEMPLATE_NAME).
  *
- * The same N makes the same workspaces but for their ids.
+ * The same N makes the same workspaces but for their ids.  They stay as they
+ * are: what would fall due (a silent worker, an agent's timeout) is dropped,
+ * so that no measurement meets another's clock.
  */
 
 
@@ -109,6 +111,7 @@ static void fill_set(fill_t *f, const char *command, const char *kind,
 static void fill_workspace(fill_t *f, ngx_uint_t n);
 static void fill_build(ws_workspace_t *w, ngx_uint_t n, int64_t now_ms);
 static json_t *fill_resources(ngx_uint_t n);
+static void fill_freeze(fill_t *f);
 static void fill_command(fill_t *f, int argc, ngx_str_t *argv);
 static void fill_drain(fill_t *f, ngx_uint_t left);
 static ngx_str_t fill_name(fill_t *f, const char *format, ngx_uint_t n);
@@ -141,6 +144,9 @@ main(int argc, char **argv)
     }
 
     fill_drain(&f, 0);
+
+    f.committing = 0;
+    fill_freeze(&f);
 
     redisFree(f.redis);
     ngx_destroy_pool(f.pool);
@@ -460,11 +466,10 @@ fill_workspace(fill_t *f, ngx_uint_t n)
                            fill_words[n % (sizeof(fill_words)
                                            / sizeof(fill_words[0]))],
                            (unsigned) n);
-    nw.ttl_ms = 8 * 3600 * 1000;
 
-    /* some were used in the same millisecond */
+    /* three each were used in the same millisecond */
 
-    nw.now_ms = f->now_ms - (int64_t) (n / 3) * 1000;
+    nw.now_ms = f->now_ms - (int64_t) (n / 3);
     ws_uuid_generate_near(&nw.id, &nw.owner->id);
 
     w = ws_workspace_create(pool, &nw);
@@ -576,6 +581,23 @@ fill_resources(ngx_uint_t n)
     }
 
     return resources;
+}
+
+
+static void
+fill_freeze(fill_t *f)
+{
+    ngx_str_t   argv[2];
+    ngx_uint_t  shard;
+
+    ngx_str_set(&argv[0], "DEL");
+
+    for (shard = 0; shard < f->ks.shards; shard++) {
+        argv[1] = ws_key(f->pool, &f->ks, shard, "due", NULL, NULL);
+        fill_command(f, 2, argv);
+    }
+
+    fill_drain(f, 0);
 }
 
 

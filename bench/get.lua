@@ -74,11 +74,13 @@ local function directory(red, kind, id)
     found = cjson.decode(d)
 
     if kind == "template" then
-        found.fragment = '{"template_name":' .. cjson.encode(found.name)
+        local fragment = '{"template_name":' .. cjson.encode(found.name)
             .. ',"template_display_name":' .. cjson.encode(found.display_name)
             .. ',"template_icon":' .. cjson.encode(found.icon)
             .. ',"template_allow_user_cancel_workspace_jobs":'
             .. tostring(found.allow_user_cancel_workspace_jobs)
+
+        found.fragment = fragment:gsub("\\/", "/")
     end
 
     cache:set(key, found, 5)
