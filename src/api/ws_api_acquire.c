@@ -49,7 +49,7 @@ ws_api_job_acquire(ws_request_t *req)
     rc = ws_auth_provisioner(req);
 
     if (rc == NGX_OK) {
-        rc = ws_body_read(req);
+        rc = ws_body_read_optional(req);
     }
 
     if (rc != NGX_OK) {
