@@ -149,6 +149,6 @@ red:set_keepalive(60000, 64)
 local outdated = m:sub(112, 147) ~= template.active_version_id
 
 ngx.header["Content-Type"] = "application/json; charset=utf-8"
-ngx.header["Content-Length"] = #template.fragment + #d + 13
+ngx.header["Content-Length"] = #template.fragment + #d + 14
                                + (outdated and 4 or 5)
 ngx.print(template.fragment, ',"outdated":', tostring(outdated), ',', d, '}')
