@@ -18,7 +18,8 @@
 
 
 static void ws_redis_io_blocked(ws_redis_conn_t *conn);
-static ngx_int_t ws_redis_io_replies(ws_redis_conn_t *conn);
+static ngx_int_t ws_redis_io_take(ws_redis_conn_t *conn, u_char *data,
+    size_t len);
 static ngx_int_t ws_redis_io_reply(ws_redis_conn_t *conn, ws_reply_t *reply);
 
 
@@ -160,6 +161,7 @@ ws_redis_io_read_handler(ngx_event_t *rev)
     u_char             buf[WS_REDIS_IO_READ];
     size_t             total;
     ssize_t            n;
+    ngx_int_t          rc;
     ngx_connection_t  *c;
     ws_redis_conn_t   *conn;
 
@@ -203,25 +205,10 @@ ws_redis_io_read_handler(ngx_event_t *rev)
             return;
         }
 
-        if (ws_reader_feed(conn->reader, buf, n) != NGX_OK) {
-            ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
-                          "invalid reply: %s",
-                          ws_reader_error(conn->reader));
-            ws_redis_conn_fail(conn, 0);
-            return;
-        }
+        rc = ws_redis_io_take(conn, buf, n);
 
-        switch (ws_redis_io_replies(conn)) {
-
-        case NGX_OK:
-            break;
-
-        case NGX_DECLINED:
-            ws_redis_conn_fail(conn, 1);
-            return;
-
-        default: /* NGX_ERROR */
-            ws_redis_conn_fail(conn, 0);
+        if (rc != NGX_OK) {
+            ws_redis_conn_fail(conn, rc == NGX_DECLINED);
             return;
         }
     }
@@ -232,11 +219,17 @@ ws_redis_io_read_handler(ngx_event_t *rev)
 }
 
 
+/* NGX_OK, NGX_DECLINED or NGX_ERROR, as of ops->reply */
+
 static ngx_int_t
-ws_redis_io_replies(ws_redis_conn_t *conn)
+ws_redis_io_take(ws_redis_conn_t *conn, u_char *data, size_t len)
 {
     ngx_int_t    rc;
     ws_reply_t  *reply;
+
+    if (ws_reader_feed(conn->reader, data, len) != NGX_OK) {
+        goto invalid;
+    }
 
     for ( ;; ) {
         rc = ws_reader_next(conn->reader, &reply);
@@ -246,10 +239,7 @@ ws_redis_io_replies(ws_redis_conn_t *conn)
         }
 
         if (rc == NGX_ERROR) {
-            ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
-                          "invalid reply: %s",
-                          ws_reader_error(conn->reader));
-            return NGX_ERROR;
+            goto invalid;
         }
 
         if (conn->state == WS_REDIS_SETUP) {
@@ -263,6 +253,13 @@ ws_redis_io_replies(ws_redis_conn_t *conn)
             return rc;
         }
     }
+
+invalid:
+
+    ngx_log_error(NGX_LOG_ERR, &conn->log, 0, "invalid reply: %s",
+                  ws_reader_error(conn->reader));
+
+    return NGX_ERROR;
 }
 
 
