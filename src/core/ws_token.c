@@ -15,6 +15,7 @@
 #define WS_TOKEN_HASH_SIZE  (WS_TOKEN_HASH_LEN / 2)
 
 
+static const EVP_MD *ws_token_sha256(void);
 static ngx_uint_t ws_token_alnum(u_char *p, size_t len);
 
 
@@ -72,6 +73,29 @@ ws_token_alnum(u_char *p, size_t len)
 }
 
 
+/* fetched once: looking the algorithm up costs more than the digest */
+
+static const EVP_MD *
+ws_token_sha256(void)
+{
+#if (OPENSSL_VERSION_NUMBER >= 0x30000000L)
+
+    static EVP_MD  *md;
+
+    if (md == NULL) {
+        md = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    }
+
+    return md ? md : EVP_sha256();
+
+#else
+
+    return EVP_sha256();
+
+#endif
+}
+
+
 ngx_int_t
 ws_token_hash(ngx_str_t *secret, u_char hex[WS_TOKEN_HASH_LEN])
 {
@@ -81,7 +105,8 @@ ws_token_hash(ngx_str_t *secret, u_char hex[WS_TOKEN_HASH_LEN])
 
     static u_char  digits[] = "0123456789abcdef";
 
-    if (EVP_Digest(secret->data, secret->len, digest, &len, EVP_sha256(), NULL)
+    if (EVP_Digest(secret->data, secret->len, digest, &len,
+                   ws_token_sha256(), NULL)
         != 1
         || len != WS_TOKEN_HASH_SIZE)
     {

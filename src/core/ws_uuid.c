@@ -13,14 +13,21 @@
 #define ws_uuid_dash_before(i)  ((i) == 4 || (i) == 6 || (i) == 8 || (i) == 10)
 
 
-static ngx_int_t ws_uuid_nibble(u_char c);
+/* the value of a hexadecimal digit plus one; 0: it is none */
+
+static const u_char  ws_uuid_digits[256] = {
+    ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6,
+    ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+    ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16
+};
 
 
 ngx_int_t
 ws_uuid_parse(ngx_str_t *text, ws_uuid_t *id)
 {
     u_char      *p;
-    ngx_int_t    high, low;
+    ngx_uint_t   high, low;
     ngx_uint_t   i;
 
     if (text->len != WS_UUID_LEN) {
@@ -35,34 +42,17 @@ ws_uuid_parse(ngx_str_t *text, ws_uuid_t *id)
             return NGX_DECLINED;
         }
 
-        high = ws_uuid_nibble(*p++);
-        low = ws_uuid_nibble(*p++);
+        high = ws_uuid_digits[*p++];
+        low = ws_uuid_digits[*p++];
 
-        if (high < 0 || low < 0) {
+        if (high == 0 || low == 0) {
             return NGX_DECLINED;
         }
 
-        id->b[i] = (u_char) (high << 4 | low);
+        id->b[i] = (u_char) ((high - 1) << 4 | (low - 1));
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ws_uuid_nibble(u_char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-
-    return -1;
 }
 
 

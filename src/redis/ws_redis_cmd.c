@@ -11,12 +11,8 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_sha1.h>
-#include <hiredis/hiredis.h>
 #include <ws_redis_cmd.h>
-
-
-#define WS_REDIS_ARGS          16       /* without an allocation */
-#define WS_REDIS_ARG_OVERHEAD  32       /* "$", a length, line ends */
+#include <ws_resp.h>
 
 
 static ws_redis_cmd_t *ws_redis_add(ws_redis_t *redis, ws_script_t *script,
@@ -122,60 +118,42 @@ static ngx_int_t
 ws_redis_format(ws_redis_t *redis, ws_redis_cmd_t *cmd, ngx_uint_t argc,
     ngx_str_t *argv)
 {
-    char         *bytes;
-    size_t        total, slens[WS_REDIS_ARGS], *lens;
-    ngx_int_t     len;
-    ngx_uint_t    i, n;
-    const char   *sargs[WS_REDIS_ARGS], **args;
+    size_t      size;
+    u_char     *p;
+    ngx_str_t   evalsha[2];
 
-    n = 0;
-    args = sargs;
-    lens = slens;
-
-    if (argc + 2 > WS_REDIS_ARGS) {
-        args = ngx_alloc((argc + 2) * (sizeof(char *) + sizeof(size_t)),
-                         &redis->conn.log);
-        if (args == NULL) {
-            return NGX_ERROR;
-        }
-
-        lens = (size_t *) (args + argc + 2);
-    }
+    size = ws_resp_size(argc, argv);
 
     if (cmd->script) {
-        args[0] = "EVALSHA";
-        lens[0] = sizeof("EVALSHA") - 1;
-        args[1] = (const char *) cmd->script->sha1;
-        lens[1] = sizeof(cmd->script->sha1);
-        n = 2;
+        ngx_str_set(&evalsha[0], "EVALSHA");
+        evalsha[1].data = cmd->script->sha1;
+        evalsha[1].len = sizeof(cmd->script->sha1);
+
+        size += ws_resp_size(2, evalsha);
     }
 
-    total = 0;
-
-    for (i = 0; i < argc; i++) {
-        args[n] = argv[i].len ? (const char *) argv[i].data : "";
-        lens[n++] = argv[i].len;
-        total += argv[i].len + WS_REDIS_ARG_OVERHEAD;
-    }
-
-    len = -1;
-
-    if (redis->pending_bytes < redis->max_pending_bytes
-        && total <= redis->max_pending_bytes - redis->pending_bytes)
+    if (redis->pending_bytes >= redis->max_pending_bytes
+        || size > redis->max_pending_bytes - redis->pending_bytes)
     {
-        len = redisFormatCommandArgv(&bytes, n, args, lens);
-    }
-
-    if (args != sargs) {
-        ngx_free(args);
-    }
-
-    if (len < 0) {
         return NGX_ERROR;
     }
 
-    cmd->bytes = (u_char *) bytes;
-    cmd->len = len;
+    cmd->bytes = ngx_alloc(size, &redis->conn.log);
+    if (cmd->bytes == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (cmd->script) {
+        p = ws_resp_head(cmd->bytes, argc + 2);
+        p = ws_resp_bulk(p, 2, evalsha);
+
+    } else {
+        p = ws_resp_head(cmd->bytes, argc);
+    }
+
+    p = ws_resp_bulk(p, argc, argv);
+
+    cmd->len = p - cmd->bytes;
 
     return NGX_OK;
 }
@@ -216,11 +194,10 @@ ws_redis_eval(ws_redis_cmd_t *cmd)
     p = ngx_cpymem(p, source->data, source->len);
     p = ngx_cpymem(p, rest, len);
 
-    redisFreeCommand((char *) cmd->bytes);
+    ngx_free(cmd->bytes);
 
     redis->pending_bytes -= cmd->len;
 
-    cmd->own = 1;
     cmd->bytes = bytes;
     cmd->len = p - bytes;
     cmd->put = 0;
@@ -285,13 +262,7 @@ ws_redis_free(ws_redis_cmd_t *cmd)
     cmd->redis->pending--;
     cmd->redis->pending_bytes -= cmd->len;
 
-    if (cmd->own) {
-        ngx_free(cmd->bytes);
-
-    } else {
-        redisFreeCommand((char *) cmd->bytes);
-    }
-
+    ngx_free(cmd->bytes);
     ngx_free(cmd);
 }
 

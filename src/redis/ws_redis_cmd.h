@@ -51,7 +51,6 @@ struct ws_redis_cmd_s {
     uint64_t                    start;      /* microseconds */
 
     unsigned                    read:1;
-    unsigned                    own:1;      /* bytes are not from hiredis */
     unsigned                    resent:1;
     unsigned                    touched:1;  /* was sent on a connection lost */
     unsigned                    done:1;     /* its handler runs */

@@ -13,7 +13,13 @@
 #include <ws_redis_conn.h>
 
 
-#define WS_REDIS_IO_READ  16384             /* bytes at once */
+#define WS_REDIS_IO_READ  65536             /* bytes at once */
+
+/*
+ * bytes given to hiredis at once: it moves what it has not parsed yet to the
+ * front of its buffer after every reply
+ */
+#define WS_REDIS_IO_FEED  4096
 #define WS_REDIS_IO_TURN  (256 * 1024)      /* bytes before others' turn */
 
 
@@ -211,6 +217,17 @@ ws_redis_io_read_handler(ngx_event_t *rev)
             ws_redis_conn_fail(conn, rc == NGX_DECLINED);
             return;
         }
+
+        /* nothing more is there: one system call less */
+
+        if (!rev->ready) {
+
+            if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+                ws_redis_conn_fail(conn, 0);
+            }
+
+            return;
+        }
     }
 
     /* others are to be served too: the rest is for the next turn */
@@ -224,18 +241,28 @@ ws_redis_io_read_handler(ngx_event_t *rev)
 static ngx_int_t
 ws_redis_io_take(ws_redis_conn_t *conn, u_char *data, size_t len)
 {
+    size_t       n;
     ngx_int_t    rc;
     ws_reply_t  *reply;
-
-    if (ws_reader_feed(conn->reader, data, len) != NGX_OK) {
-        goto invalid;
-    }
 
     for ( ;; ) {
         rc = ws_reader_next(conn->reader, &reply);
 
         if (rc == NGX_AGAIN) {
-            return NGX_OK;
+
+            if (len == 0) {
+                return NGX_OK;
+            }
+
+            n = ngx_min(len, WS_REDIS_IO_FEED);
+
+            if (ws_reader_feed(conn->reader, data, n) != NGX_OK) {
+                goto invalid;
+            }
+
+            data += n;
+            len -= n;
+            continue;
         }
 
         if (rc == NGX_ERROR) {

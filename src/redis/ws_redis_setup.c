@@ -10,8 +10,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <hiredis/hiredis.h>
 #include <ws_redis_conn.h>
+#include <ws_resp.h>
 
 
 static ngx_int_t ws_redis_setup_add(ws_redis_conn_t *conn, ngx_pool_t *pool,
@@ -75,44 +75,31 @@ static ngx_int_t
 ws_redis_setup_add(ws_redis_conn_t *conn, ngx_pool_t *pool, char *name,
     ngx_uint_t argc, ngx_str_t *argv)
 {
-    char        *command;
-    size_t       lens[3];
-    u_char      *data;
-    ngx_int_t    len;
-    ngx_uint_t   i;
-    const char  *args[3];
+    u_char  *data, *p;
 
-    for (i = 0; i < argc; i++) {
-        args[i] = (const char *) argv[i].data;
-        lens[i] = argv[i].len;
-    }
-
-    len = redisFormatCommandArgv(&command, argc, args, lens);
-    if (len < 0) {
+    if (conn->setup.len + ws_resp_size(argc, argv) > WS_REDIS_CONN_BUFFER) {
         return NGX_ERROR;
     }
 
-    data = NULL;
-
-    if (conn->setup.len + len <= WS_REDIS_CONN_BUFFER) {
-        data = ngx_pnalloc(pool, conn->setup.len + len);
+    data = ngx_pnalloc(pool, conn->setup.len + ws_resp_size(argc, argv));
+    if (data == NULL) {
+        return NGX_ERROR;
     }
 
-    if (data) {
-        if (conn->setup.len) {
-            ngx_memcpy(data, conn->setup.data, conn->setup.len);
-        }
+    p = data;
 
-        ngx_memcpy(data + conn->setup.len, command, len);
-
-        conn->setup.data = data;
-        conn->setup.len += len;
-        conn->setup_names[conn->setup_n++] = name;
+    if (conn->setup.len) {
+        p = ngx_cpymem(p, conn->setup.data, conn->setup.len);
     }
 
-    redisFreeCommand(command);
+    p = ws_resp_head(p, argc);
+    p = ws_resp_bulk(p, argc, argv);
 
-    return data ? NGX_OK : NGX_ERROR;
+    conn->setup.data = data;
+    conn->setup.len = p - data;
+    conn->setup_names[conn->setup_n++] = name;
+
+    return NGX_OK;
 }
 
 
