@@ -129,7 +129,7 @@ ws_check_page(ws_ctl_t *ctl, ngx_pool_t *pool, ngx_str_t *items, ngx_uint_t n,
         if (k->container->scan) {
             rc = ws_check_members(check, k);
 
-        } else if (k->container->wrong == NULL && k->arg.len) {
+        } else if (ngx_strcmp(k->container->kind, "builds:") == 0) {
             rc = ws_check_builds(check, k);
         }
     }
