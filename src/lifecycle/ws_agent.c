@@ -171,6 +171,32 @@ ws_agent_expire(ws_workspace_t *w, json_t *agent, int64_t last_ms,
 
 
 ngx_int_t
+ws_agent_retire(ws_workspace_t *w, int64_t now_ms)
+{
+    size_t      i, k;
+    json_t     *resource, *agent;
+    ngx_int_t   rc;
+
+    rc = NGX_OK;
+
+    ws_agent_foreach(w, i, resource, k, agent) {
+
+        if (ws_agent_is(agent, "connected")) {
+            rc |= ws_json_set_time(agent, "disconnected_at", now_ms);
+            rc |= ws_agent_status(w, agent, "disconnected", now_ms);
+
+        } else if (ws_agent_is(agent, "connecting")
+                   && ws_json_get_int(agent, "connection_timeout_seconds", 0))
+        {
+            rc |= ws_agent_status(w, agent, "timeout", now_ms);
+        }
+    }
+
+    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
 ws_agent_lifecycle(ws_workspace_t *w, json_t *agent, ngx_str_t *state,
     int64_t now_ms)
 {
@@ -256,7 +282,15 @@ ws_agent_latency(ws_workspace_t *w, json_t *agent, json_t *latency,
         rc |= ws_json_set(copy, region, entry);
     }
 
-    rc |= ws_json_set(agent, "latency", copy);
+    /* contract: left out when there is no value */
+
+    if (json_object_size(copy) == 0) {
+        json_decref(copy);
+        (void) json_object_del(agent, "latency");
+
+    } else {
+        rc |= ws_json_set(agent, "latency", copy);
+    }
 
     return rc == NGX_OK ? ws_agent_touch(w, agent, now_ms) : NGX_ERROR;
 }

@@ -48,6 +48,12 @@ ngx_int_t ws_agent_disconnect(ws_workspace_t *w, json_t *agent,
 ngx_int_t ws_agent_expire(ws_workspace_t *w, json_t *agent, int64_t last_ms,
     int64_t now_ms, int64_t *next_ms);
 
+/*
+ * The build is superseded: nobody will report for it any more, so what time
+ * would have brought is brought now.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ws_agent_retire(ws_workspace_t *w, int64_t now_ms);
+
 /* A lifecycle state: NGX_OK, NGX_DECLINED (unknown), NGX_ERROR. */
 ngx_int_t ws_agent_lifecycle(ws_workspace_t *w, json_t *agent,
     ngx_str_t *state, int64_t now_ms);

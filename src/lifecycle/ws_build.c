@@ -8,6 +8,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ws_agent.h"
 #include "ws_build.h"
 #include "ws_json_set.h"
 #include "ws_resource.h"
@@ -91,7 +92,9 @@ ws_build_create(ws_workspace_t *w, ws_build_new_t *nb)
 
         number = ws_json_get_int(previous, "build_number", 0) + 1;
 
-        if (ws_build_archive(w, previous) != NGX_OK) {
+        if (ws_agent_retire(w, nb->now_ms) != NGX_OK
+            || ws_build_archive(w, previous) != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -120,12 +123,17 @@ ws_build_create(ws_workspace_t *w, ws_build_new_t *nb)
 }
 
 
-/* the superseded build leaves the document for a key of its own */
+/*
+ * The superseded build leaves the document for a key of its own; its state
+ * is the next one's, and may be large.
+ */
 
 static ngx_int_t
 ws_build_archive(ws_workspace_t *w, json_t *build)
 {
-    ngx_str_t  id;
+    json_t     *priv, *values;
+    ngx_int_t   rc;
+    ngx_str_t   id;
 
     id = ws_json_get_str(build, "id");
 
@@ -140,7 +148,19 @@ ws_build_archive(ws_workspace_t *w, json_t *build)
         return NGX_ERROR;
     }
 
-    return ws_json_dump(w->pool, w->priv, &w->archived_p);
+    priv = json_object();
+    values = json_object_get(w->priv, "parameters");
+
+    rc = ws_json_set(priv, "parameters",
+                     values ? json_incref(values) : json_array());
+
+    if (rc == NGX_OK) {
+        rc = ws_json_dump(w->pool, priv, &w->archived_p);
+    }
+
+    json_decref(priv);
+
+    return rc;
 }
 
 
@@ -264,7 +284,7 @@ ws_build_finish(ws_workspace_t *w, ngx_str_t *error, json_t *resources,
 
     } else if (ws_is(ws_json_get_str(job, "status"), "canceling")) {
         status = "canceled";
-        rc = ws_json_set_time(job, "canceled_at", now_ms);
+        rc = NGX_OK;
 
     } else {
         status = "succeeded";
@@ -281,6 +301,13 @@ ws_build_finish(ws_workspace_t *w, ngx_str_t *error, json_t *resources,
 
     rc = ws_json_set_time(job, "completed_at", now_ms);
     rc |= ws_build_set_job(w, status, now_ms);
+
+    /* with the job ends the lease on it */
+
+    ngx_str_null(&w->lease);
+    w->lease_ms = 0;
+
+    (void) json_object_del(w->priv, "lease_expires_ms");
 
     return rc == NGX_OK ? NGX_OK : NGX_ERROR;
 }

@@ -75,7 +75,7 @@ ngx_int_t
 ws_due_arm(ws_workspace_t *w, ws_keyspace_t *ks)
 {
     json_t         *build;
-    int64_t         after_ms, set_ms;
+    int64_t         after_ms, set_ms, next_ms;
     ngx_str_t       text;
     const char     *detail;
     ws_schedule_t   schedule;
@@ -98,9 +98,14 @@ ws_due_arm(ws_workspace_t *w, ws_keyspace_t *ks)
 
     set_ms = ws_json_get_int(w->priv, "schedule_set_ms", 0);
 
-    return ws_json_set_int(w->priv, "autostart_ms",
-                           ws_schedule_next(&schedule,
-                                            ngx_max(after_ms, set_ms)));
+    next_ms = ws_schedule_next(&schedule, ngx_max(after_ms, set_ms));
+
+    if (next_ms <= 0) {
+        (void) json_object_del(w->priv, "autostart_ms");
+        return NGX_OK;
+    }
+
+    return ws_json_set_int(w->priv, "autostart_ms", next_ms);
 }
 
 

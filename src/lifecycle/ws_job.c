@@ -66,8 +66,6 @@ ws_job_complete(ws_workspace_t *w, json_t *resources, ngx_str_t *state,
         return rc;
     }
 
-    ws_job_release(w);
-
     return state ? ws_json_set_str(w->priv, "state", state) : NGX_OK;
 }
 
@@ -75,7 +73,6 @@ ws_job_complete(ws_workspace_t *w, json_t *resources, ngx_str_t *state,
 ngx_int_t
 ws_job_fail(ws_workspace_t *w, ngx_str_t *error, int64_t now_ms)
 {
-    ngx_int_t    rc;
     ngx_str_t    text;
     const char  *detail;
 
@@ -93,15 +90,8 @@ ws_job_fail(ws_workspace_t *w, ngx_str_t *error, int64_t now_ms)
 
     /* failing is how a program ends that was asked to stop */
 
-    rc = ws_job_is(w, "canceling")
-         ? ws_build_finish(w, NULL, NULL, now_ms, &detail)
-         : ws_build_finish(w, &text, NULL, now_ms, &detail);
-
-    if (rc == NGX_OK) {
-        ws_job_release(w);
-    }
-
-    return rc;
+    return ws_build_finish(w, ws_job_is(w, "canceling") ? NULL : &text, NULL,
+                           now_ms, &detail);
 }
 
 
@@ -144,7 +134,6 @@ ws_job_give_back(ws_workspace_t *w, int64_t now_ms)
 ngx_int_t
 ws_job_expire(ws_workspace_t *w, int64_t now_ms)
 {
-    ngx_int_t    rc;
     ngx_str_t    error;
     const char  *detail;
 
@@ -154,35 +143,33 @@ ws_job_expire(ws_workspace_t *w, int64_t now_ms)
 
     ngx_str_set(&error, "The provisioner was silent for 30 seconds.");
 
-    rc = ws_build_finish(w, &error, NULL, now_ms, &detail);
-
-    if (rc == NGX_OK) {
-        ws_job_release(w);
-    }
-
-    return rc;
+    return ws_build_finish(w, &error, NULL, now_ms, &detail);
 }
 
 
 ngx_int_t
 ws_job_cancel(ws_workspace_t *w, int64_t now_ms)
 {
-    ngx_int_t    rc;
     const char  *detail;
+    ngx_uint_t   pending;
 
     if (ws_job_is(w, "canceling")) {
         return NGX_OK;
     }
 
-    if (ws_job_is(w, "pending")) {
-        rc = ws_build_set_job(w, "canceling", now_ms);
+    pending = ws_job_is(w, "pending");
 
-        return rc == NGX_OK ? ws_build_finish(w, NULL, NULL, now_ms, &detail)
-                            : rc;
+    if (!pending && !ws_job_is(w, "running")) {
+        return NGX_DECLINED;
     }
 
-    return ws_job_is(w, "running") ? ws_build_set_job(w, "canceling", now_ms)
-                                   : NGX_DECLINED;
+    if (ws_json_set_time(ws_job_of(w), "canceled_at", now_ms) != NGX_OK
+        || ws_build_set_job(w, "canceling", now_ms) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return pending ? ws_build_finish(w, NULL, NULL, now_ms, &detail) : NGX_OK;
 }
 
 

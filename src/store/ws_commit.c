@@ -10,9 +10,11 @@
 #include <ngx_core.h>
 #include <stdio.h>
 #include "ws_workspace.h"
+#include "ws_build.h"
 #include "ws_index.h"
 #include "ws_due.h"
 #include "ws_need.h"
+#include "ws_roster.h"
 
 
 typedef struct {
@@ -32,7 +34,10 @@ static void ws_commit_guards(ws_commit_t *c);
 static void ws_commit_names(ws_commit_t *c);
 static void ws_commit_builds(ws_commit_t *c);
 static void ws_commit_queue(ws_commit_t *c);
+static void ws_commit_ended(ws_commit_t *c);
 static void ws_commit_lease(ws_commit_t *c);
+static ngx_int_t ws_commit_agents(ws_commit_t *c);
+static ngx_str_t ws_commit_alive(ws_commit_t *c, const ws_uuid_t *agent);
 static ngx_int_t ws_commit_document(ws_commit_t *c, ngx_str_t *payload,
     ws_state_t *state);
 static ngx_str_t ws_commit_meta(ws_commit_t *c);
@@ -77,6 +82,10 @@ ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
      */
 
     if (ws_commit_document(&c, &payload, state) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ws_commit_agents(&c) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -208,6 +217,8 @@ ws_commit_queue(ws_commit_t *c)
 
     queued = ws_workspace_queued(c->w);
 
+    ws_commit_ended(c);
+
     if (ws_same(&queued, &c->w->queued)) {
         return;
     }
@@ -235,6 +246,25 @@ ws_commit_queue(ws_commit_t *c)
 }
 
 
+/* tells those who follow the log that there will be no more of it */
+
+static void
+ws_commit_ended(ws_commit_t *c)
+{
+    ngx_str_t  channel, end;
+
+    if (c->w->active.len == 0 || ws_build_active(c->w)) {
+        return;
+    }
+
+    channel = ws_key(c->txn->pool, c->ks, c->shard, "logs", &c->w->active,
+                     NULL);
+    ngx_str_set(&end, "end");
+
+    ws_txn_publish(c->txn, channel, end);
+}
+
+
 static void
 ws_commit_lease(ws_commit_t *c)
 {
@@ -259,6 +289,70 @@ ws_commit_lease(ws_commit_t *c)
     ms = ws_int_str(c->txn->pool, c->w->lease_ms);
 
     ws_txn_command(c->txn, "HSET", c->key, 4, &l, &c->w->lease, &e, &ms);
+}
+
+
+/* the roster, and the signs of life of agents that have left it */
+
+static ngx_int_t
+ws_commit_agents(ws_commit_t *c)
+{
+    ngx_str_t          roster, rest, field, ms;
+    ws_roster_agent_t  agent;
+
+    if (ws_roster_write(c->w, &roster) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (c->w->alive_ms) {
+        field = ws_commit_alive(c, &c->w->alive);
+        ms = ws_int_str(c->txn->pool, c->w->alive_ms);
+
+        ws_txn_command(c->txn, "HSET", c->key, 2, &field, &ms);
+    }
+
+    if ((roster.data == NULL) == (c->w->roster.data == NULL)
+        && ws_same(&roster, &c->w->roster))
+    {
+        return NGX_OK;
+    }
+
+    ngx_str_set(&field, "ag");
+
+    if (roster.data) {
+        ws_txn_command(c->txn, "HSET", c->key, 2, &field, &roster);
+
+    } else {
+        ws_txn_command(c->txn, "HDEL", c->key, 1, &field);
+    }
+
+    rest = c->w->roster;
+
+    while (ws_roster_next(&rest, &agent) == NGX_OK) {
+
+        if (!ws_roster_has(&roster, &agent.id)) {
+            field = ws_commit_alive(c, &agent.id);
+            ws_txn_command(c->txn, "HDEL", c->key, 1, &field);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_str_t
+ws_commit_alive(ws_commit_t *c, const ws_uuid_t *agent)
+{
+    ngx_str_t  field;
+
+    field.len = 2 + WS_UUID_LEN;
+    field.data = ngx_pnalloc(c->txn->pool, field.len);
+
+    if (field.data) {
+        (void) ws_uuid_format(ngx_cpymem(field.data, "h:", 2), agent);
+    }
+
+    return field;
 }
 
 

@@ -11,8 +11,10 @@
 #include <ngx_core.h>
 #include <stdio.h>
 #include "ws_workspace.h"
+#include "ws_build.h"
 #include "ws_index.h"
 #include "ws_due.h"
+#include "ws_roster.h"
 #include "ws_json_set.h"
 
 
@@ -21,6 +23,7 @@ static ws_workspace_t *ws_workspace_alloc(ngx_pool_t *pool);
 static ngx_int_t ws_workspace_load_lease(ws_workspace_t *w, ws_reply_t *l,
     ws_reply_t *e);
 static ngx_int_t ws_workspace_snapshot(ws_workspace_t *w);
+static ngx_int_t ws_workspace_keep(ws_workspace_t *w, ngx_str_t *s);
 static ngx_int_t ws_workspace_push(ngx_array_t *list, ws_index_entry_t *proto,
     const char *kind, ngx_str_t a, ngx_str_t b);
 static ngx_int_t ws_workspace_index_agents(ws_workspace_t *w,
@@ -316,22 +319,38 @@ ws_workspace_snapshot(ws_workspace_t *w)
     w->due = ws_due_entries(w);
 
     if (w->indexed == NULL || w->due == NULL
-        || ws_workspace_lower_name(w, &w->name) != NGX_OK)
+        || ws_workspace_lower_name(w, &w->name) != NGX_OK
+        || ws_roster_write(w, &w->roster) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     w->queued = ws_workspace_queued(w);
 
-    if (w->queued.len) {
-        /* the string belongs to JSON that will change */
-        w->queued.data = ngx_pstrdup(w->pool, &w->queued);
-        if (w->queued.data == NULL) {
-            return NGX_ERROR;
-        }
+    if (ws_build_active(w)) {
+        w->active = ws_json_get_str(ws_workspace_build(w), "id");
     }
 
-    return NGX_OK;
+    if (ws_workspace_keep(w, &w->queued) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ws_workspace_keep(w, &w->active);
+}
+
+
+/* the string belongs to JSON that will change */
+
+static ngx_int_t
+ws_workspace_keep(ws_workspace_t *w, ngx_str_t *s)
+{
+    if (s->len == 0) {
+        return NGX_OK;
+    }
+
+    s->data = ngx_pstrdup(w->pool, s);
+
+    return s->data ? NGX_OK : NGX_ERROR;
 }
 
 

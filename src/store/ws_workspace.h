@@ -11,8 +11,8 @@
  *         that belong to the template
  *     p   private JSON object
  *     l   id of the lease of its job, e when that ends (ws_job.h)
- *     at  hash of the secret of its agents' token, h:<agent> their last signs
- *         of life (ws_agent.h)
+ *     at  hash of the secret of its agents' token, ag who they are
+ *         (ws_roster.h), h:<agent> their last signs of life (ws_agent.h)
  * A reader copies d; only a writer parses it.
  */
 
@@ -52,12 +52,16 @@ typedef struct {
     ngx_str_t        lease;         /* fields l and e, see ws_job.h */
     int64_t          lease_ms;
     ngx_str_t        agent_token;   /* set: the new field at, a hash */
+    ws_uuid_t        alive;         /* this commit is a sign of life of ... */
+    int64_t          alive_ms;      /* ... that agent, if this is not 0 */
 
     ngx_array_t     *indexed;       /* ws_index_entry_t, as stored */
     ngx_array_t     *due;           /* ws_due_entry_t, as stored */
     ngx_str_t        leased;        /* the lease, as stored */
     ngx_str_t        name;          /* lower case, as stored */
     ngx_str_t        queued;        /* id of its pending job, as stored */
+    ngx_str_t        roster;        /* its field ag, as stored */
+    ngx_str_t        active;        /* id of its build, if it was active */
     ngx_str_t        archived;      /* id of the build that this commit ... */
     ngx_str_t        archived_d;    /* ... archives, and its JSON */
     ngx_str_t        archived_p;

@@ -269,6 +269,24 @@ test_who_reads_all(void **state)
 }
 
 
+static void
+test_who_administers(void **state)
+{
+    size_t        i;
+    ws_subject_t  s;
+
+    for (i = 0; i < core_items(table); i++) {
+        s = subject(table[i].role);
+
+        assert_int_equal(ws_policy_administers(&s, &orgs[HOME]),
+                         strcmp(table[i].role, "owner") == 0
+                         || strcmp(table[i].role, "organization-admin") == 0);
+        assert_int_equal(ws_policy_administers(&s, &orgs[FOREIGN]),
+                         strcmp(table[i].role, "owner") == 0);
+    }
+}
+
+
 int
 main(void)
 {
@@ -279,7 +297,8 @@ main(void)
         cmocka_unit_test(test_every_administered_organization_counts),
         cmocka_unit_test(test_one_who_administers_belongs),
         cmocka_unit_test(test_unknown_actions_are_refused),
-        cmocka_unit_test(test_who_reads_all)
+        cmocka_unit_test(test_who_reads_all),
+        cmocka_unit_test(test_who_administers)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
