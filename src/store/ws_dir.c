@@ -141,7 +141,7 @@ ws_dir_get(ws_dir_t *dir, ws_dir_ref_t *ref, ngx_uint_t kind, ngx_str_t *key)
 
     full.data = text;
     full.len = key->len + 1;
-    hash = ngx_crc32_short(full.data, full.len);
+    hash = ngx_murmur_hash2(full.data, full.len);
 
     e = ws_dir_find(dir, &full, hash);
 
@@ -525,7 +525,7 @@ ws_dir_drop(ws_dir_t *dir, ngx_uint_t kind, ngx_str_t *id)
     full.len = id->len + 1;
 
     e = (ws_dir_entry_t *) ngx_str_rbtree_lookup(&dir->tree, &full,
-                                   ngx_crc32_short(full.data, full.len));
+                                   ngx_murmur_hash2(full.data, full.len));
     if (e == NULL) {
         return;
     }
