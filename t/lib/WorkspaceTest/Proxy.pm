@@ -1,0 +1,198 @@
+package WorkspaceTest::Proxy;
+
+# Stands between nginx and Redis, and interferes when it is told to.
+#
+#     my $proxy = WorkspaceTest::Proxy->new(to => PORT);
+#
+#     $proxy->url              redis://... for nginx
+#     $proxy->hold('regex')    the next bytes to Redis that match, and what
+#                              follows on that connection, are held back ...
+#     $proxy->held             ... 1 once there are such
+#     $proxy->go               ... until now
+#     $proxy->cut('regex')     the next bytes that match reach Redis, but the
+#                              connection is closed instead of its answer
+#     $proxy->was_cut          1 once that has happened
+#
+# It is told by files: the proxy is a process of its own.
+
+use strict;
+use warnings;
+
+use IO::Select;
+use IO::Socket::INET;
+use POSIX ();
+
+use WorkspaceTest ();
+
+
+sub new {
+    my ($class, %args) = @_;
+
+    my $self = bless {
+        dir   => WorkspaceTest::temp_dir(),
+        port  => WorkspaceTest::free_port(),
+        owner => $$,
+        %args,
+    }, $class;
+
+    my $listen = IO::Socket::INET->new(
+        LocalAddr => '127.0.0.1',
+        LocalPort => $self->{port},
+        Listen    => 64,
+        ReuseAddr => 1,
+    ) or die "listen: $!";
+
+    $self->{pid} = fork // die "fork: $!";
+
+    if ($self->{pid} == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+        $SIG{PIPE} = 'IGNORE';
+        $self->serve($listen);
+        POSIX::_exit(0);
+    }
+
+    return $self;
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+
+    if ($self->{owner} == $$ && $self->{pid}) {
+        kill 'KILL', $self->{pid};
+        waitpid $self->{pid}, 0;
+    }
+}
+
+
+sub url { "redis://127.0.0.1:$_[0]{port}" }
+
+sub hold { $_[0]->write_file('hold', $_[1]) }
+sub held { -e "$_[0]{dir}/held" ? 1 : 0 }
+sub go { unlink map { "$_[0]{dir}/$_" } qw(hold held) }
+sub cut { $_[0]->write_file('cut', $_[1]) }
+sub was_cut { -e "$_[0]{dir}/was-cut" ? 1 : 0 }
+
+
+sub write_file {
+    my ($self, $name, $text) = @_;
+
+    unlink "$self->{dir}/was-$name";
+
+    open my $out, '>', "$self->{dir}/$name.new" or die $!;
+    print $out $text;
+    close $out;
+
+    rename "$self->{dir}/$name.new", "$self->{dir}/$name" or die $!;
+}
+
+
+sub wish {
+    my ($self, $name, $bytes) = @_;
+
+    open my $in, '<', "$self->{dir}/$name" or return 0;
+    my $regex = do { local $/; <$in> };
+
+    return $bytes =~ /$regex/ ? 1 : 0;
+}
+
+
+# { socket => the other one, held => bytes, cut => 1 }, by file number
+
+sub serve {
+    my ($self, $listen) = @_;
+
+    my $read = IO::Select->new($listen);
+    my %peer;
+
+    for ( ;; ) {
+        POSIX::_exit(0) if getppid() != $self->{owner};
+
+        for my $sock ($read->can_read(0.02)) {
+            if ($sock == $listen) {
+                $self->join($read, \%peer, $sock->accept);
+                next;
+            }
+
+            my $p = $peer{fileno($sock) // -1} or next;
+
+            if (!sysread $sock, my $bytes, 262144) {
+                part($read, \%peer, $sock);
+
+            } elsif ($p->{up}) {
+                $self->upwards($p, $bytes);
+
+            } elsif ($peer{fileno $p->{socket}}{cut}) {
+                part($read, \%peer, $sock);
+                $self->write_file('was-cut', '');
+                unlink "$self->{dir}/cut";
+
+            } else {
+                put($p->{socket}, $bytes);
+            }
+        }
+
+        for my $p (values %peer) {
+            if (defined $p->{held} && !-e "$self->{dir}/hold") {
+                put($p->{socket}, delete $p->{held});
+            }
+        }
+    }
+}
+
+
+sub upwards {
+    my ($self, $p, $bytes) = @_;
+
+    if (defined $p->{held} || $self->wish('hold', $bytes)) {
+        $p->{held} .= $bytes;
+        $self->write_file('held', '');
+        return;
+    }
+
+    $p->{cut} = 1 if $self->wish('cut', $bytes);
+
+    put($p->{socket}, $bytes);
+}
+
+
+sub join {
+    my ($self, $read, $peer, $client) = @_;
+
+    my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                       PeerPort => $self->{to});
+
+    return if !$server;
+
+    $read->add($client, $server);
+
+    $peer->{fileno $client} = { socket => $server, up => 1 };
+    $peer->{fileno $server} = { socket => $client };
+}
+
+
+sub part {
+    my ($read, $peer, $sock) = @_;
+
+    my $other = $peer->{fileno $sock}{socket};
+
+    for my $s ($sock, $other) {
+        delete $peer->{fileno $s};
+        $read->remove($s);
+        close $s;
+    }
+}
+
+
+sub put {
+    my ($sock, $bytes) = @_;
+
+    while ($bytes ne '') {
+        my $n = syswrite $sock, $bytes;
+        return if !defined $n;
+        substr($bytes, 0, $n) = '';
+    }
+}
+
+
+1;
