@@ -15,11 +15,6 @@
 #define WS_EVENT_POOL  256
 
 
-static ws_event_t *ws_event_create(ngx_log_t *log);
-static ws_event_t *ws_event_finish(ws_event_t *event, ws_json_t *w,
-    size_t bare);
-
-
 ws_event_t *
 ws_event_data(int64_t id, ws_state_t *state, ws_meta_t *meta,
     ngx_str_t *fragment, const ws_uuid_t *active, ngx_log_t *log)
@@ -84,7 +79,7 @@ ws_event_error(const char *message, ngx_log_t *log)
 }
 
 
-static ws_event_t *
+ws_event_t *
 ws_event_create(ngx_log_t *log)
 {
     ngx_pool_t  *pool;
@@ -109,7 +104,7 @@ ws_event_create(ngx_log_t *log)
 }
 
 
-static ws_event_t *
+ws_event_t *
 ws_event_finish(ws_event_t *event, ws_json_t *w, size_t bare)
 {
     ngx_str_t  text;

@@ -33,6 +33,15 @@ ws_event_t *ws_event_data(int64_t id, ws_state_t *state, ws_meta_t *meta,
 /* "event: error" with an error body; otherwise as ws_event_data() */
 ws_event_t *ws_event_error(const char *message, ngx_log_t *log);
 
+/*
+ * For events whose text somebody else writes: into the event's own pool, and
+ * then ws_event_finish() with "bare", the length of what a stream without ids
+ * leaves out at the beginning.  It returns the event, or NULL: no memory, and
+ * the event is gone.
+ */
+ws_event_t *ws_event_create(ngx_log_t *log);
+ws_event_t *ws_event_finish(ws_event_t *event, ws_json_t *w, size_t bare);
+
 /* one reference more; returns the event */
 ws_event_t *ws_event_ref(ws_event_t *event);
 

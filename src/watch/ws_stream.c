@@ -23,7 +23,8 @@
 
 static ngx_int_t ws_stream_begin(ws_stream_t *stream, ngx_str_t *first);
 static ngx_int_t ws_stream_cleanups(ws_stream_t *stream);
-static ngx_int_t ws_stream_prepare(ngx_http_request_t *r);
+static ngx_int_t ws_stream_prepare(ngx_http_request_t *r, ngx_uint_t json);
+static void ws_stream_type(ngx_http_request_t *r, ngx_uint_t json);
 static ngx_int_t ws_stream_add_header(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value);
 static ngx_buf_t *ws_stream_buf(ws_stream_t *stream, u_char *pos,
@@ -68,7 +69,7 @@ ws_stream_begin(ws_stream_t *stream, ngx_str_t *first)
     }
 
     if (ws_stream_cleanups(stream) != NGX_OK
-        || ws_stream_prepare(r) != NGX_OK)
+        || ws_stream_prepare(r, stream->json) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -122,7 +123,7 @@ ws_stream_cleanups(ws_stream_t *stream)
 
 
 static ngx_int_t
-ws_stream_prepare(ngx_http_request_t *r)
+ws_stream_prepare(ngx_http_request_t *r, ngx_uint_t json)
 {
     static ngx_str_t  cache_control = ngx_string("Cache-Control");
     static ngx_str_t  no_cache = ngx_string("no-cache");
@@ -133,9 +134,11 @@ ws_stream_prepare(ngx_http_request_t *r)
     r->headers_out.content_length_n = -1;
     r->headers_out.last_modified_time = -1;
 
-    ngx_str_set(&r->headers_out.content_type, WS_SSE_TYPE);
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
+    ws_stream_type(r, json);
+
+    if (json) {
+        return NGX_OK;
+    }
 
 #if (NGX_HTTP_GZIP)
     /* hundreds of kilobytes for each stream, to save few */
@@ -149,6 +152,23 @@ ws_stream_prepare(ngx_http_request_t *r)
     }
 
     return ws_stream_add_header(r, &buffering, &no);
+}
+
+
+static void
+ws_stream_type(ngx_http_request_t *r, ngx_uint_t json)
+{
+    if (json) {
+        ngx_str_set(&r->headers_out.content_type,
+                    "application/json; charset=utf-8");
+
+    } else {
+        ngx_str_set(&r->headers_out.content_type, WS_SSE_TYPE);
+    }
+
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+    ngx_str_null(&r->headers_out.charset);
 }
 
 
@@ -406,7 +426,9 @@ ws_stream_finalize(ws_stream_t *stream, ngx_int_t rc)
 
     ws_stream_ended(stream);
 
-    r->keepalive = 0;
+    if (rc != NGX_OK || !stream->json) {
+        r->keepalive = 0;
+    }
 
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);

@@ -1,7 +1,8 @@
 /*
- * The answer to one request as a stream: bytes go out whenever there are
- * some, and only one piece is under way at a time.  What a piece is, and when
- * the stream is to end, is decided by whoever owns it.
+ * The answer to one request as a stream, of events or of the pieces of a JSON
+ * text: bytes go out whenever there are some, and only one piece is under way
+ * at a time.  What a piece is, and when the stream is to end, is decided by
+ * whoever owns it.
  */
 
 
@@ -36,6 +37,8 @@ struct ws_stream_s {
     ws_stream_pt           drained;
     ws_stream_pt           gone;
     ws_stream_pt           freed;
+
+    unsigned               json:1;      /* a JSON text, not events */
 
     ngx_buf_t              bufs[2];     /* used in turn */
     ws_event_t            *events[2];   /* whose bytes they show */
@@ -72,8 +75,8 @@ ngx_int_t ws_stream_send_text(ws_stream_t *stream, ngx_str_t *text);
  * they must not be called from an event handler of the request itself.
  *
  * ws_stream_finish  sends a last event, which may take its time, and the end;
- *                   the connection is not offered for another request.  Only
- *                   if the stream is not busy
+ *                   the connection is not offered for another request after
+ *                   events.  Only if the stream is not busy
  * ws_stream_quit    sends a last text, allocated from the request's pool, and
  *                   the end as far as that is possible now, and closes
  * ws_stream_close   closes
