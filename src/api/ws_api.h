@@ -27,7 +27,7 @@ ngx_int_t ws_api_ttl(ws_request_t *req);                /* ws_api_change.c */
 ngx_int_t ws_api_extend(ws_request_t *req);             /* ws_api_change.c */
 ngx_int_t ws_api_watch(ws_request_t *req);              /* ws_api_watch.c */
 ngx_int_t ws_api_build_create(ws_request_t *req);       /* ws_api_build.c */
-ngx_int_t ws_api_build_list(ws_request_t *req);         /* ws_api_builds.c */
+ngx_int_t ws_api_build_list(ws_request_t *req);     /* ws_api_build_list.c */
 ngx_int_t ws_api_build_by_number(ws_request_t *req);    /* ws_api_builds.c */
 ngx_int_t ws_api_build_read(ws_request_t *req);         /* ws_api_builds.c */
 ngx_int_t ws_api_build_resources(ws_request_t *req);    /* ws_api_builds.c */

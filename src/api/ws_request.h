@@ -66,7 +66,8 @@ typedef enum {
 } ws_ref_e;
 
 
-typedef struct ws_request_s  ws_request_t;
+typedef struct ws_request_s    ws_request_t;
+typedef struct ws_build_ref_s  ws_build_ref_t;
 
 typedef ngx_int_t (*ws_handler_pt)(ws_request_t *req);
 
@@ -92,6 +93,7 @@ struct ws_request_s {
     /* what the path names */
     ws_uuid_t                   id;         /* {workspace} */
     ws_uuid_t                   build;      /* {build} */
+    ws_build_ref_t             *build_ref;  /* what was read of it */
     ws_uuid_t                   org;        /* {organization} */
     ws_user_t                  *target;     /* {user} */
     ws_dir_ref_t                refs[WS_REF_COUNT];

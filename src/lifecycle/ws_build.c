@@ -10,6 +10,7 @@
 #include <ngx_core.h>
 #include "ws_agent.h"
 #include "ws_build.h"
+#include "ws_json_scan.h"
 #include "ws_json_set.h"
 #include "ws_resource.h"
 
@@ -432,6 +433,26 @@ ws_build_extend(ws_workspace_t *w, int64_t deadline_ms, int64_t now_ms,
     rc |= ws_workspace_touch(w, now_ms);
 
     return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ws_build_show(ws_json_t *w, ngx_str_t *d, ngx_str_t *name)
+{
+    u_char     *end;
+    ngx_str_t   old;
+
+    if (ws_json_scan_str(d, "workspace_name", &old) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    end = old.data + old.len;
+
+    ws_json_raw(w, d->data, old.data - d->data);
+    ws_json_raw(w, name->data, name->len);
+    ws_json_raw(w, end, d->data + d->len - end);
+
+    return NGX_OK;
 }
 
 

@@ -68,6 +68,13 @@ ngx_int_t ws_build_extend(ws_workspace_t *w, int64_t deadline_ms,
 ngx_int_t ws_build_set_job(ws_workspace_t *w, const char *status,
     int64_t now_ms);
 
+/*
+ * Writes a build as the API shows it: its document "d" as it was archived, but
+ * for the name of the workspace, which may have changed since.
+ * NGX_OK, or NGX_ERROR: that is not such a document.
+ */
+ngx_int_t ws_build_show(ws_json_t *w, ngx_str_t *d, ngx_str_t *name);
+
 /* the table of the contract; a constant string, "" if not in the table */
 const char *ws_build_status(const char *job_status, const char *transition);
 
