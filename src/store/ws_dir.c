@@ -51,26 +51,19 @@ static void ws_dir_ready(void *data);
 static void ws_dir_message(void *data, ngx_str_t *payload);
 static void ws_dir_drop(ws_dir_t *dir, ngx_uint_t kind, ngx_str_t *id);
 
-static ngx_int_t ws_dir_read_user(ws_dir_entry_t *e, ws_reply_t *reply);
-static ngx_int_t ws_dir_read_org(ws_dir_entry_t *e, ws_reply_t *reply);
-static ngx_int_t ws_dir_read_template(ws_dir_entry_t *e, ws_reply_t *reply);
-static ngx_int_t ws_dir_read_version(ws_dir_entry_t *e, ws_reply_t *reply);
-static ngx_int_t ws_dir_read_provisioner(ws_dir_entry_t *e,
-    ws_reply_t *reply);
-static ngx_int_t ws_dir_read_token(ws_dir_entry_t *e, ws_reply_t *reply);
+static ngx_int_t ws_dir_read_document(ws_dir_entry_t *e, ws_reply_t *reply);
+static ngx_int_t ws_dir_read_template(ws_dir_entry_t *e, ngx_str_t *d);
 static ngx_int_t ws_dir_read_username(ws_dir_entry_t *e, ws_reply_t *reply);
 static ngx_int_t ws_dir_read_ids(ws_dir_entry_t *e, ws_reply_t *reply);
-static ngx_int_t ws_dir_document(ws_dir_entry_t *e, ws_reply_t *reply,
-    ngx_str_t *d);
 
 
 static const ws_dir_kind_t  ws_dir_kinds[WS_DIR_KINDS] = {
-    { "user",          "HMGET",    WS_DIR_TTL_MS, ws_dir_read_user },
-    { "org",           "HMGET",    WS_DIR_TTL_MS, ws_dir_read_org },
-    { "template",      "HMGET",    WS_DIR_TTL_MS, ws_dir_read_template },
-    { "version",       "HMGET",    WS_DIR_TTL_MS, ws_dir_read_version },
-    { "provisioner",   "HMGET",    WS_DIR_TTL_MS, ws_dir_read_provisioner },
-    { "token",         "HMGET",    WS_DIR_TTL_MS, ws_dir_read_token },
+    { "user",          "HMGET",    WS_DIR_TTL_MS, ws_dir_read_document },
+    { "org",           "HMGET",    WS_DIR_TTL_MS, ws_dir_read_document },
+    { "template",      "HMGET",    WS_DIR_TTL_MS, ws_dir_read_document },
+    { "version",       "HMGET",    WS_DIR_TTL_MS, ws_dir_read_document },
+    { "provisioner",   "HMGET",    WS_DIR_TTL_MS, ws_dir_read_document },
+    { "token",         "HMGET",    WS_DIR_TTL_MS, ws_dir_read_document },
     { "users",         "HGET",     WS_DIR_TTL_MS, ws_dir_read_username },
     { "template-name", "SMEMBERS", 0,             ws_dir_read_ids }
 };
@@ -539,12 +532,10 @@ ws_dir_drop(ws_dir_t *dir, ngx_uint_t kind, ngx_str_t *id)
 }
 
 
-/* NGX_OK with "d"; NGX_DECLINED: there is none */
-
 static ngx_int_t
-ws_dir_document(ws_dir_entry_t *e, ws_reply_t *reply, ngx_str_t *d)
+ws_dir_read_document(ws_dir_entry_t *e, ws_reply_t *reply)
 {
-    ngx_str_t  *v;
+    ngx_str_t  *v, *d;
 
     if (reply->type != WS_REPLY_ARRAY || reply->n != 2) {
         return NGX_ERROR;
@@ -557,50 +548,43 @@ ws_dir_document(ws_dir_entry_t *e, ws_reply_t *reply, ngx_str_t *d)
     }
 
     v = &reply->elts[0].str;
+    d = &reply->elts[1].str;
+
     e->version = ngx_atoi(v->data, v->len);
 
-    *d = reply->elts[1].str;
-
-    return e->version > 0 ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ws_dir_read_user(ws_dir_entry_t *e, ws_reply_t *reply)
-{
-    ngx_int_t  rc;
-    ngx_str_t  d;
-
-    rc = ws_dir_document(e, reply, &d);
-
-    return rc == NGX_OK ? ws_user_read(e->pool, &d, &e->u.user) : rc;
-}
-
-
-static ngx_int_t
-ws_dir_read_org(ws_dir_entry_t *e, ws_reply_t *reply)
-{
-    ngx_int_t  rc;
-    ngx_str_t  d;
-
-    rc = ws_dir_document(e, reply, &d);
-
-    return rc == NGX_OK ? ws_org_read(e->pool, &d, &e->u.org) : rc;
-}
-
-
-static ngx_int_t
-ws_dir_read_template(ws_dir_entry_t *e, ws_reply_t *reply)
-{
-    ngx_int_t  rc;
-    ngx_str_t  d;
-
-    rc = ws_dir_document(e, reply, &d);
-    if (rc != NGX_OK) {
-        return rc;
+    if (e->version <= 0) {
+        return NGX_ERROR;
     }
 
-    rc = ws_template_read(e->pool, &d, &e->u.template);
+    switch (e->kind) {
+
+    case WS_DIR_USER:
+        return ws_user_read(e->pool, d, &e->u.user);
+
+    case WS_DIR_ORG:
+        return ws_org_read(e->pool, d, &e->u.org);
+
+    case WS_DIR_VERSION:
+        return ws_version_read(e->pool, d, &e->u.version);
+
+    case WS_DIR_TOKEN:
+        return ws_token_record_read(e->pool, d, &e->u.token);
+
+    case WS_DIR_PROVISIONER:
+        return ws_provisioner_read(e->pool, d, &e->u.provisioner);
+
+    default: /* WS_DIR_TEMPLATE */
+        return ws_dir_read_template(e, d);
+    }
+}
+
+
+static ngx_int_t
+ws_dir_read_template(ws_dir_entry_t *e, ngx_str_t *d)
+{
+    ngx_int_t  rc;
+
+    rc = ws_template_read(e->pool, d, &e->u.template);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -608,43 +592,6 @@ ws_dir_read_template(ws_dir_entry_t *e, ws_reply_t *reply)
     e->fragment = ws_template_fragment(e->pool, &e->u.template);
 
     return e->fragment.data ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ws_dir_read_version(ws_dir_entry_t *e, ws_reply_t *reply)
-{
-    ngx_int_t  rc;
-    ngx_str_t  d;
-
-    rc = ws_dir_document(e, reply, &d);
-
-    return rc == NGX_OK ? ws_version_read(e->pool, &d, &e->u.version) : rc;
-}
-
-
-static ngx_int_t
-ws_dir_read_provisioner(ws_dir_entry_t *e, ws_reply_t *reply)
-{
-    ngx_int_t  rc;
-    ngx_str_t  d;
-
-    rc = ws_dir_document(e, reply, &d);
-
-    return rc == NGX_OK ? ws_provisioner_read(e->pool, &d, &e->u.provisioner)
-                        : rc;
-}
-
-
-static ngx_int_t
-ws_dir_read_token(ws_dir_entry_t *e, ws_reply_t *reply)
-{
-    ngx_int_t  rc;
-    ngx_str_t  d;
-
-    rc = ws_dir_document(e, reply, &d);
-
-    return rc == NGX_OK ? ws_token_record_read(e->pool, &d, &e->u.token) : rc;
 }
 
 
