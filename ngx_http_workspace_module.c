@@ -30,6 +30,11 @@ static ngx_conf_enum_t  ngx_http_workspace_dialects[] = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_workspace_positive = {
+    ngx_conf_check_num_bounds, 1, -1
+};
+
+
 static ngx_command_t  ngx_http_workspace_commands[] = {
 
     { ngx_string("workspace_api"),
@@ -69,6 +74,14 @@ static ngx_command_t  ngx_http_workspace_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("workspace_agent_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+          |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ws_loc_conf_t, agent_timeout),
+      &ngx_http_workspace_positive },
 
       ngx_null_command
 };

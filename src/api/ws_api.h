@@ -34,7 +34,7 @@ ngx_int_t ws_api_build_resources(ws_request_t *req);    /* ws_api_builds.c */
 ngx_int_t ws_api_build_parameters(ws_request_t *req);   /* ws_api_builds.c */
 ngx_int_t ws_api_build_logs(ws_request_t *req);         /* ws_api_logs.c */
 ngx_int_t ws_api_build_cancel(ws_request_t *req);       /* ws_api_cancel.c */
-ngx_int_t ws_api_usage(ws_request_t *req);              /* ws_api_agent.c */
+ngx_int_t ws_api_usage(ws_request_t *req);              /* ws_api_usage.c */
 
 /* for provisioners and agents, who come with tokens of their own */
 

@@ -45,6 +45,7 @@ typedef struct {
     ngx_str_t                   prefix;
     ngx_uint_t                  dialect;
     ngx_http_complex_value_t   *identity;
+    ngx_msec_t                  agent_timeout;  /* silence that means gone */
     ws_store_conf_t            *store;
     ws_tz_db_t                **tz;         /* the zones, loaded last */
 } ws_loc_conf_t;

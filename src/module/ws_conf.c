@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ws_agent.h"
 #include "ws_conf.h"
 #include "ws_redis_url.h"
 #include "ws_worker.h"
@@ -104,6 +105,7 @@ ws_conf_create_loc(ngx_conf_t *cf)
     wlcf->enabled = NGX_CONF_UNSET;
     wlcf->dialect = NGX_CONF_UNSET_UINT;
     wlcf->identity = NGX_CONF_UNSET_PTR;
+    wlcf->agent_timeout = NGX_CONF_UNSET_MSEC;
     wlcf->store = NGX_CONF_UNSET_PTR;
 
     return wlcf;
@@ -141,6 +143,8 @@ ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->dialect, prev->dialect,
                               WS_DIALECT_PUBLISHED);
     ngx_conf_merge_ptr_value(conf->identity, prev->identity, NULL);
+    ngx_conf_merge_msec_value(conf->agent_timeout, prev->agent_timeout,
+                              WS_AGENT_TIMEOUT_MS);
     ngx_conf_merge_ptr_value(conf->store, prev->store, NULL);
 
     if (conf->enabled && conf->store == NULL) {
