@@ -82,13 +82,11 @@ MODULE = $(BUILD)/ngx_http_workspace_module.so
 WSCTL = $(BUILD)/wsctl
 LIB = $(BUILD)/libws.a
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRCS))
-
-
 BENCH = $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
 
-.PHONY: bench bench-tools all deps module wsctl units test check lint style cppcheck asan \
-        asan-check fuzz run clean
+.PHONY: all deps module wsctl units test check lint style cppcheck asan \
+        asan-check fuzz bench bench-tools run clean
 
 all: $(MODULE) $(if $(WSCTL_SRCS),$(WSCTL))
 
@@ -100,23 +98,32 @@ deps:
 	tools/install-deps
 
 
-# The module.  nginx's configure writes where it stands: it is given a
-# directory of links to its sources.
+# What the compilers are told is kept in a file: when that changes, or
+# Debian's nginx does, all is built anew.
 
-$(NGINX_MAKE): config Makefile
+NGINX_ARGS = $(NGINX_FLAGS) --with-cc='$(CC)' \
+             --with-cc-opt='$(OPT) -fPIC $(CFLAGS)' \
+             --with-ld-opt='$(LD_OPT) -fPIC $(LDFLAGS)' \
+             --add-dynamic-module='$(CURDIR)'
+
+export WS_BUILT_WITH = $(NGINX_SRC) $(NGINX_ARGS) $(CFLAGS_ALL) \
+    $(shell cat $(NGINX_SRC)/src/core/nginx.h $(NGINX_SRC)/conf_flags \
+                2>/dev/null | cksum)
+
+$(BUILD)/built-with: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printenv WS_BUILT_WITH | cmp -s - $@ || printenv WS_BUILT_WITH >$@
+
+.PHONY: FORCE
+FORCE:
+
+
+# The module
+
+$(NGINX_MAKE): config tools/configure-nginx $(BUILD)/built-with
 	$(call say,NGINX,$(NGINX_SRC))
-	$(Q)rm -rf $(NGINX_BUILD)
-	$(Q)mkdir -p $(NGINX_BUILD)
-	$(Q)ln -s $(abspath $(NGINX_SRC))/* $(NGINX_BUILD)/
-	$(Q)rm -rf $(NGINX_BUILD)/objs
-	$(Q)cd $(NGINX_BUILD) && \
-	    configure=./configure && \
-	    { test -f $$configure || configure=auto/configure; } && \
-	    $$configure $(NGINX_FLAGS) --with-cc='$(CC)' \
-	        --with-cc-opt='$(OPT) -fPIC $(CFLAGS)' \
-	        --with-ld-opt='$(LD_OPT) -fPIC $(LDFLAGS)' \
-	        --add-dynamic-module='$(CURDIR)' >configure.log 2>&1 || \
-	    { tail -20 configure.log; exit 1; }
+	$(Q)$(if $(filter %/built-with,$?),rm -rf $(NGINX_BUILD))
+	$(Q)tools/configure-nginx $(NGINX_BUILD) $(NGINX_SRC) $(NGINX_ARGS)
 
 $(MODULE): $(NGINX_MAKE) $(PURE_SRCS) $(WORKER_SRCS) $(HEADERS) src/module.map
 	$(call say,MODULE,$@)
@@ -129,7 +136,7 @@ $(MODULE): $(NGINX_MAKE) $(PURE_SRCS) $(WORKER_SRCS) $(HEADERS) src/module.map
 
 # wsctl, unit tests: the pure sources and a stand-in for nginx's core
 
-$(BUILD)/obj/%.o: %.c | $(NGINX_MAKE)
+$(BUILD)/obj/%.o: %.c $(BUILD)/built-with | $(NGINX_MAKE)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(INCS) -MMD -MP -c -o $@ $<
@@ -274,14 +281,7 @@ fuzz:
 	done
 
 
-run:
-	tools/run
-
-clean:
-	rm -rf $(BUILD)
-
-
-# Benchmarks
+# benchmarks
 
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(LIB)
 	$(call say,LINK,$@)
@@ -294,3 +294,10 @@ bench:
 	tools/install-deps bench
 	$(MAKE) --no-print-directory all bench-tools
 	BUILD=$(abspath $(BUILD)) bench/run $(BENCH_ARGS)
+
+
+run:
+	tools/run
+
+clean:
+	rm -rf $(BUILD)
