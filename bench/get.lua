@@ -1,5 +1,5 @@
 -- The peer in Lua: GET a workspace by its id, as a competent user of
--- lua-nginx-module would write it. The same token check, role check and
+-- lua-nginx-module would write it: a module, loaded once. The same token check, role check and
 -- splicing as the module, from the same Redis; tokens, users and templates
 -- are kept in the worker for 5 seconds, as the module keeps them.
 
@@ -104,51 +104,53 @@ local function may_read(user, owner)
 end
 
 
-local token = ngx.var.cookie_coder_session_token
-              or ngx.var.arg_coder_session_token
-              or ngx.var.http_coder_session_token
+return function()
+    local token = ngx.var.cookie_coder_session_token
+                  or ngx.var.arg_coder_session_token
+                  or ngx.var.http_coder_session_token
 
-if not token or #token ~= 33 or token:byte(11) ~= 45 then
-    return fail(401, "You are not signed in.")
+    if not token or #token ~= 33 or token:byte(11) ~= 45 then
+        return fail(401, "You are not signed in.")
+    end
+
+    local red = connect(ngx.var.redis_socket)
+
+    if not red then
+        return fail(503, "The service is temporarily unavailable.")
+    end
+
+    local record = directory(red, "token", token:sub(1, 10))
+
+    if not record or record.hash ~= sha256(token:sub(12)) then
+        return fail(401, "You are not signed in.")
+    end
+
+    local user = directory(red, "user", record.user_id)
+
+    if not user or user.status ~= "active" then
+        return fail(401, "You are not signed in.")
+    end
+
+    local id = ngx.var.uri:sub(-36):lower()
+    local reply = red:hmget("ws:{0}:w:" .. id, "v", "m", "d")
+
+    if not reply then
+        return fail(503, "The service is temporarily unavailable.")
+    end
+
+    if reply[1] == ngx.null or not may_read(user, reply[2]:sub(1, 36)) then
+        return fail(404, "There is no such resource, or you may not see it.")
+    end
+
+    local m, d = reply[2], reply[3]
+    local template = directory(red, "template", m:sub(75, 110))
+
+    red:set_keepalive(60000, 64)
+
+    local outdated = m:sub(112, 147) ~= template.active_version_id
+
+    ngx.header["Content-Type"] = "application/json; charset=utf-8"
+    ngx.header["Content-Length"] = #template.fragment + #d + 14
+                                   + (outdated and 4 or 5)
+    ngx.print(template.fragment, ',"outdated":', tostring(outdated), ',', d, '}')
 end
-
-local red = connect(ngx.var.redis_socket)
-
-if not red then
-    return fail(503, "The service is temporarily unavailable.")
-end
-
-local record = directory(red, "token", token:sub(1, 10))
-
-if not record or record.hash ~= sha256(token:sub(12)) then
-    return fail(401, "You are not signed in.")
-end
-
-local user = directory(red, "user", record.user_id)
-
-if not user or user.status ~= "active" then
-    return fail(401, "You are not signed in.")
-end
-
-local id = ngx.var.uri:sub(-36):lower()
-local reply = red:hmget("ws:{0}:w:" .. id, "v", "m", "d")
-
-if not reply then
-    return fail(503, "The service is temporarily unavailable.")
-end
-
-if reply[1] == ngx.null or not may_read(user, reply[2]:sub(1, 36)) then
-    return fail(404, "There is no such resource, or you may not see it.")
-end
-
-local m, d = reply[2], reply[3]
-local template = directory(red, "template", m:sub(75, 110))
-
-red:set_keepalive(60000, 64)
-
-local outdated = m:sub(112, 147) ~= template.active_version_id
-
-ngx.header["Content-Type"] = "application/json; charset=utf-8"
-ngx.header["Content-Length"] = #template.fragment + #d + 14
-                               + (outdated and 4 or 5)
-ngx.print(template.fragment, ',"outdated":', tostring(outdated), ',', d, '}')
