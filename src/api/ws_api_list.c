@@ -29,6 +29,7 @@ typedef struct {
     ngx_str_t           owner;          /* a name to be resolved */
     ngx_str_t           template;
     ws_list_t          *list;
+    ws_list_ids_t       ids;            /* once all are found */
     ws_list_docs_t     *docs;
     ws_list_stream_t   *stream;
     ngx_uint_t          count;
@@ -46,10 +47,11 @@ static ngx_int_t ws_listing_term(ws_listing_t *l, ws_search_term_t *term);
 static void ws_listing_name(ws_listing_t *l, ngx_str_t *name,
     ngx_str_t *value);
 static ngx_int_t ws_listing_resolve(ws_request_t *req);
-static ngx_int_t ws_listing_find(ws_request_t *req);
-static ngx_int_t ws_listing_found(ws_listing_t *l, ws_list_ids_t *ids);
-static ngx_int_t ws_listing_fetched(ws_request_t *req);
-static ngx_int_t ws_listing_whole(ws_listing_t *l, ngx_uint_t left_out);
+static ngx_int_t ws_listing_step(ws_request_t *req);
+static ngx_int_t ws_listing_answer(ws_listing_t *l);
+static ngx_int_t ws_listing_find(ws_listing_t *l);
+static ngx_int_t ws_listing_fetch(ws_listing_t *l);
+static ngx_int_t ws_listing_whole(ws_listing_t *l);
 static void ws_listing_cleanup(void *data);
 static void ws_listing_resume(void *data);
 static ngx_int_t ws_listing_invalid(ws_listing_t *l, const char *field,
@@ -103,6 +105,7 @@ ws_listing_cleanup(void *data)
     ws_listing_t *l = data;
 
     ws_list_destroy(l->list);
+    ws_list_ids_free(&l->ids);
 }
 
 
@@ -114,6 +117,7 @@ ws_listing_resume(void *data)
     ws_listing_t *l = data;
 
     if (l->req->streaming) {
+        (void) ws_listing_find(l);
         ws_list_stream_run(l->stream);
 
     } else {
@@ -379,7 +383,7 @@ ws_listing_resolve(ws_request_t *req)
     }
 
     if (l->nothing) {
-        return ws_listing_found(l, NULL);
+        return ws_listing_whole(l);
     }
 
     l->list = ws_list_create(req->store, req->http->connection->log, &l->plan,
@@ -388,109 +392,147 @@ ws_listing_resolve(ws_request_t *req)
         return NGX_ERROR;
     }
 
-    req->handler = ws_listing_find;
+    req->handler = ws_listing_step;
 
-    return ws_listing_find(req);
+    return ws_listing_step(req);
+}
+
+
+/* runs until the answer has been sent, or is a stream's */
+
+static ngx_int_t
+ws_listing_step(ws_request_t *req)
+{
+    ngx_int_t      rc;
+    ws_listing_t  *l;
+
+    l = req->ctx;
+
+    rc = ws_listing_answer(l);
+
+    if (rc != NGX_AGAIN && !req->streaming) {
+
+        /* nobody is to be called again */
+
+        ws_list_destroy(l->list);
+        l->list = NULL;
+
+        if (l->docs) {
+            ws_list_docs_fail(l->docs);
+        }
+    }
+
+    return rc;
 }
 
 
 static ngx_int_t
-ws_listing_find(ws_request_t *req)
+ws_listing_answer(ws_listing_t *l)
 {
-    ngx_int_t       rc;
-    ws_listing_t   *l;
-    ws_list_ids_t   ids;
+    ngx_int_t  rc;
 
-    l = req->ctx;
+    rc = ws_listing_find(l);
 
-    rc = ws_list_find(l->list, &l->count, &ids);
+    if (rc == NGX_ERROR) {
+        return ws_respond_unavailable(l->req);
+    }
 
     if (rc == NGX_AGAIN) {
         return rc;
     }
 
-    req->redis_usec += ws_list_usec(l->list);
+    if (l->req->http->method == NGX_HTTP_HEAD
+        || (rc == NGX_OK && l->ids.n == 0))
+    {
+        return ws_listing_whole(l);
+    }
 
-    /* the memory of reading is not needed while documents are sent */
+    return ws_listing_fetch(l);
+}
+
+
+/* NGX_OK: all ids are found; NGX_BUSY: some; NGX_AGAIN, NGX_ERROR */
+
+static ngx_int_t
+ws_listing_find(ws_listing_t *l)
+{
+    ngx_int_t  rc;
+
+    if (l->list == NULL) {
+        return NGX_OK;
+    }
+
+    rc = ws_list_find(l->list, &l->count);
+
+    if (rc == NGX_AGAIN || rc == NGX_BUSY) {
+        return rc;
+    }
+
+    l->req->redis_usec += ws_list_usec(l->list);
+
+    if (rc == NGX_OK) {
+        l->ids = *ws_list_ids(l->list);
+        ws_list_ids_init(ws_list_ids(l->list), l->ids.log);
+
+        if (l->docs) {
+            ws_list_docs_ids(l->docs, &l->ids, 1);
+        }
+
+    } else if (l->docs) {
+        ws_list_docs_fail(l->docs);
+    }
+
+    /* its memory is not needed while documents are sent */
 
     ws_list_destroy(l->list);
     l->list = NULL;
 
-    if (rc != NGX_OK) {
-        return ws_respond_unavailable(req);
-    }
-
-    return ws_listing_found(l, &ids);
+    return rc;
 }
 
 
-/* documents are fetched, where there are any to be shown */
-
 static ngx_int_t
-ws_listing_found(ws_listing_t *l, ws_list_ids_t *ids)
+ws_listing_fetch(ws_listing_t *l)
 {
-    ngx_uint_t     n;
+    ngx_uint_t     left_out;
     ws_request_t  *req;
 
     req = l->req;
 
-    if (req->http->header_only || req->http->method == NGX_HTTP_HEAD) {
-        if (ids) {
-            ws_list_ids_free(ids);
+    if (l->docs == NULL) {
+        l->docs = ws_list_docs_create(ws_request_pool(req), req->store,
+                                      &l->plan, &req->user->subject,
+                                      ws_listing_resume, l);
+        if (l->docs == NULL) {
+            return NGX_ERROR;
         }
 
-        req->rc = ws_respond_header(req, NGX_HTTP_OK, -1);
-        return NGX_DONE;
-    }
-
-    n = ids ? ids->n : 0;
-
-    if (n == 0) {
-        return ws_listing_whole(l, 0);
-    }
-
-    l->docs = ws_list_docs_create(ws_request_pool(req), req->store, &l->plan,
-                                  &req->user->subject, ids, ws_listing_resume,
-                                  l);
-    if (l->docs == NULL) {
-        return NGX_ERROR;
+        ws_list_docs_ids(l->docs, l->list ? ws_list_ids(l->list) : &l->ids,
+                         l->list == NULL);
     }
 
     if (ws_list_docs_more(l->docs) != NGX_OK) {
         return ws_respond_unavailable(req);
     }
 
-    req->handler = ws_listing_fetched;
-
-    return NGX_AGAIN;
-}
-
-
-static ngx_int_t
-ws_listing_fetched(ws_request_t *req)
-{
-    ngx_uint_t     left_out;
-    ws_listing_t  *l;
-
-    l = req->ctx;
-
-    if (ws_list_docs_failed(l->docs)) {
-        return ws_respond_unavailable(req);
-    }
-
     if (ws_list_docs_done(l->docs, &left_out)) {
+        l->count -= left_out;
         req->redis_usec += ws_list_docs_usec(l->docs);
-        return ws_listing_whole(l, left_out);
+        return ws_listing_whole(l);
     }
 
-    l->stream = ws_list_stream_create(req, l->count);
+    if (ws_list_docs_text(l->docs)->out == NULL) {
+        return NGX_AGAIN;
+    }
 
-    return l->stream ? ws_list_stream_start(l->stream, l->docs) : NGX_ERROR;
+    l->stream = ws_list_stream_start(req, l->docs, &l->count);
+
+    return NGX_DONE;
 }
 
 
 static ngx_int_t
-ws_listing_whole(ws_listing_t *l, ngx_uint_t left_out)
+ws_listing_whole(ws_listing_t *l)
 {
     off_t                size;
     ngx_buf_t           *head, *tail;
@@ -498,6 +540,12 @@ ws_listing_whole(ws_listing_t *l, ngx_uint_t left_out)
     ngx_http_request_t  *r;
 
     r = l->req->http;
+
+    if (r->method == NGX_HTTP_HEAD) {
+        l->req->rc = ws_respond_header(l->req, NGX_HTTP_OK, -1);
+        return NGX_DONE;
+    }
+
     size = 0;
 
     head = ngx_create_temp_buf(r->pool, sizeof("{\"count\":,\"workspaces\":[")
@@ -509,7 +557,7 @@ ws_listing_whole(ws_listing_t *l, ngx_uint_t left_out)
     }
 
     head->last = ngx_sprintf(head->last, "{\"count\":%ui,\"workspaces\":[",
-                             l->count - left_out);
+                             l->count);
 
     tail->pos = (u_char *) "]}";
     tail->last = tail->pos + sizeof("]}") - 1;

@@ -17,7 +17,7 @@
 struct ws_list_stream_s {
     ws_request_t    *req;
     ws_list_docs_t  *docs;
-    ngx_uint_t       count;
+    ngx_uint_t      *count;
     uint64_t         usec;              /* waited, as far as it is counted */
     unsigned         ended:1;
 };
@@ -34,47 +34,41 @@ static ngx_int_t ws_list_stream_wait(ws_list_stream_t *s);
 
 
 ws_list_stream_t *
-ws_list_stream_create(ws_request_t *req, ngx_uint_t count)
-{
-    ws_list_stream_t  *s;
-
-    s = ngx_pcalloc(ws_request_pool(req), sizeof(ws_list_stream_t));
-
-    if (s) {
-        s->req = req;
-        s->count = count;
-    }
-
-    return s;
-}
-
-
-ngx_int_t
-ws_list_stream_start(ws_list_stream_t *s, ws_list_docs_t *docs)
+ws_list_stream_start(ws_request_t *req, ws_list_docs_t *docs,
+    ngx_uint_t *count)
 {
     off_t                size;
     ngx_int_t            rc;
     ngx_str_t            text;
     ngx_chain_t         *out;
+    ws_list_stream_t    *s;
     ngx_http_request_t  *r;
 
-    s->docs = docs;
-    r = s->req->http;
+    r = req->http;
 
-    rc = ws_respond_header(s->req, NGX_HTTP_OK, -1);
+    req->rc = NGX_ERROR;
+
+    s = ngx_pcalloc(r->pool, sizeof(ws_list_stream_t));
+    if (s == NULL) {
+        return NULL;
+    }
+
+    s->req = req;
+    s->docs = docs;
+    s->count = count;
+
+    rc = ws_respond_header(req, NGX_HTTP_OK, -1);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        s->req->rc = rc;
-        return NGX_DONE;
+        req->rc = rc;
+        return NULL;
     }
 
     ngx_str_set(&text, "{\"workspaces\":[");
 
     out = ws_list_stream_link(s, &text);
-
     if (out == NULL) {
-        s->req->rc = NGX_ERROR;
-        return NGX_DONE;
+        return NULL;
     }
 
     out->next = ws_list_text_take(ws_list_docs_text(docs), &size);
@@ -83,15 +77,14 @@ ws_list_stream_start(ws_list_stream_t *s, ws_list_docs_t *docs)
         || ws_list_docs_more(docs) != NGX_OK
         || ws_list_stream_wait(s) != NGX_OK)
     {
-        s->req->rc = NGX_ERROR;
-        return NGX_DONE;
+        return NULL;
     }
 
     r->write_event_handler = ws_list_stream_write;
-    s->req->ctx = s;
-    s->req->streaming = 1;
+    req->ctx = s;
+    req->streaming = 1;
 
-    return NGX_DONE;
+    return s;
 }
 
 
@@ -265,7 +258,7 @@ ws_list_stream_end(ws_list_stream_t *s, ngx_uint_t left_out)
     }
 
     text.data = p;
-    text.len = ngx_sprintf(p, "],\"count\":%ui}", s->count - left_out) - p;
+    text.len = ngx_sprintf(p, "],\"count\":%ui}", *s->count - left_out) - p;
 
     cl = ws_list_stream_link(s, &text);
 

@@ -15,21 +15,24 @@
 typedef struct ws_list_stream_s  ws_list_stream_t;
 
 
-/* NULL without memory */
-ws_list_stream_t *ws_list_stream_create(ws_request_t *req, ngx_uint_t count);
-
 /*
- * Sends the header and the first batch, which has been written, and owns the
- * request from then on: req->streaming.  Returns NGX_DONE.  "count" of the
- * answer comes after the workspaces, without those that were left out, so
- * that it agrees with them.
+ * Sends the header and what has been written so far, and owns the request
+ * from then on: req->streaming.  Returns NULL without memory, and when the
+ * answer cannot be sent: req->rc tells what to finalize the request with.
+ *
+ * "count" is looked at when all documents have been written: it comes after
+ * the workspaces, without those that were left out, so that both agree.
  *
  * When Redis fails from now on, the connection is closed before the answer
  * has its end: no client can take it for a whole one.
  */
-ngx_int_t ws_list_stream_start(ws_list_stream_t *stream, ws_list_docs_t *docs);
+ws_list_stream_t *ws_list_stream_start(ws_request_t *req,
+    ws_list_docs_t *docs, ngx_uint_t *count);
 
-/* for the handler of the documents: goes on with what has come */
+/*
+ * Goes on, for whoever has news: documents, more ids, a failure.  The request
+ * may be gone afterwards.
+ */
 void ws_list_stream_run(ws_list_stream_t *stream);
 
 

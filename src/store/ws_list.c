@@ -27,10 +27,6 @@ static void ws_list_count(ws_list_t *list);
 static void ws_list_counted(void *data, ws_reply_t *reply);
 static void ws_list_choose(ws_list_t *list);
 static ngx_int_t ws_list_open(ws_list_t *list, ws_list_term_t *driver);
-static void ws_list_ask(ws_list_t *list);
-static void ws_list_ask_source(ws_list_t *list, ws_list_source_t *s);
-static void ws_list_ask_range(ws_list_t *list, ws_list_range_t *range);
-static void ws_list_answered(void *data, ws_reply_t *reply);
 static void ws_list_merge(ws_list_t *list);
 static void ws_list_pass_done(ws_list_t *list);
 static void ws_list_finish(ws_list_t *list);
@@ -97,7 +93,7 @@ ws_list_destroy(ws_list_t *list)
 
 
 ngx_int_t
-ws_list_find(ws_list_t *list, ngx_uint_t *count, ws_list_ids_t *ids)
+ws_list_find(ws_list_t *list, ngx_uint_t *count)
 {
     if (!list->started) {
         list->started = 1;
@@ -109,15 +105,19 @@ ws_list_find(ws_list_t *list, ngx_uint_t *count, ws_list_ids_t *ids)
     }
 
     if (!list->done) {
-        return NGX_AGAIN;
+        return list->told ? NGX_BUSY : NGX_AGAIN;
     }
 
     *count = list->count;
-    *ids = list->ids;
-
-    ws_list_ids_init(&list->ids, list->log);
 
     return NGX_OK;
+}
+
+
+ws_list_ids_t *
+ws_list_ids(ws_list_t *list)
+{
+    return &list->ids;
 }
 
 
@@ -272,6 +272,13 @@ ws_list_open(ws_list_t *list, ws_list_term_t *driver)
         list->need = list->limit + (list->direct ? 0 : list->offset);
     }
 
+    /* of two sets that share members, doubles are found at the end only */
+
+    if (list->limit == 0 && list->offset == 0 && !driver->overlap) {
+        list->early = 1;
+        list->ids.keep = 1;
+    }
+
     if (ws_list_merge_init(&list->merge, list->pool, driver,
                            ngx_min(batch, list->need),
                            list->need <= batch ? 1 : WS_LIST_FLIGHTS)
@@ -285,106 +292,6 @@ ws_list_open(ws_list_t *list, ws_list_term_t *driver)
     }
 
     return NGX_OK;
-}
-
-
-static void
-ws_list_ask(ws_list_t *list)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < list->merge.nsources; i++) {
-        ws_list_ask_source(list, &list->merge.sources[i]);
-    }
-}
-
-
-static void
-ws_list_ask_source(ws_list_t *list, ws_list_source_t *s)
-{
-    ws_list_range_t  range;
-
-    while (!list->failed
-           && ws_list_source_ask(&list->merge, s, list->flights, &range)
-              == NGX_OK)
-    {
-        ws_list_ask_range(list, &range);
-    }
-}
-
-
-static void
-ws_list_ask_range(ws_list_t *list, ws_list_range_t *range)
-{
-    u_char         text[3][NGX_INT64_LEN];
-    ngx_str_t     *argv;
-    ngx_uint_t     argc;
-    ws_list_op_t  *op;
-
-    argv = list->argv;
-    argv[1] = range->source->set->key;
-
-    argv[2].data = text[0];
-    argv[3].data = text[1];
-
-    if (list->pass && range->start == 0) {
-        ngx_str_set(&argv[0], "ZRANGEBYSCORE");
-        ngx_str_set(&argv[2], "-inf");
-        argv[3].len = ngx_sprintf(text[1], "%L", list->front) - text[1];
-        ngx_str_set(&argv[4], "WITHSCORES");
-        ngx_str_set(&argv[5], "LIMIT");
-        ngx_str_set(&argv[6], "0");
-        argv[7].data = text[2];
-        argv[7].len = ngx_sprintf(text[2], "%ui", range->n) - text[2];
-        argc = 8;
-
-    } else {
-        ngx_str_set(&argv[0], "ZRANGE");
-        argv[2].len = ngx_sprintf(text[0], "%ui", range->start) - text[0];
-        argv[3].len = ngx_sprintf(text[1], "%ui",
-                                  range->start + range->n - 1)
-                      - text[1];
-        ngx_str_set(&argv[4], "WITHSCORES");
-        argc = 5;
-    }
-
-    op = ws_list_send(list, argc, ws_list_answered);
-
-    if (op) {
-        op->range = *range;
-    }
-}
-
-
-static void
-ws_list_answered(void *data, ws_reply_t *reply)
-{
-    ws_list_op_t *op = data;
-
-    ws_list_t        *list;
-    ws_list_range_t   range;
-
-    range = op->range;
-
-    list = ws_list_reply(op, reply);
-    if (list == NULL) {
-        return;
-    }
-
-    if (ws_list_source_feed(&list->merge, &range, reply) == NGX_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, list->log, 0,
-                      "redis: not a reply to a range of \"%V\"",
-                      &range.source->set->key);
-        ws_list_fail(list);
-
-    } else if (list->merge.starving == 0) {
-        ws_list_advance(list);
-
-    } else if (list->settled) {
-        ws_list_ask_source(list, range.source);
-    }
-
-    ws_list_report(list);
 }
 
 
@@ -409,6 +316,12 @@ ws_list_advance(ws_list_t *list)
         }
 
         ws_list_ask(list);
+
+        if (list->early && list->ids.n > (list->told ? 0 : WS_LIST_EARLY)) {
+            list->told = 1;
+            list->progress = 1;
+        }
+
         return;
     }
 
@@ -493,7 +406,9 @@ ws_list_append(ws_list_t *list, ws_list_item_t *item)
         return;
     }
 
-    place = ws_list_ids_append(&list->found, &id);
+    place = ws_list_ids_append(list->early && list->pass == 0 ? &list->ids
+                                                              : &list->found,
+                               &id);
     if (place == NULL) {
         ws_list_fail(list);
         return;
@@ -515,9 +430,14 @@ ws_list_append(ws_list_t *list, ws_list_item_t *item)
 static void
 ws_list_pass_done(ws_list_t *list)
 {
-    ws_list_ids_prepend(&list->ids, &list->found);
+    if (list->early) {
+        ws_list_ids_join(&list->ids, &list->found);
 
-    if (list->direct || ws_list_merge_atomic(&list->merge)
+    } else {
+        ws_list_ids_prepend(&list->ids, &list->found);
+    }
+
+    if (list->offset || ws_list_merge_atomic(&list->merge)
         || list->pass == WS_LIST_PASSES)
     {
         ws_list_finish(list);
@@ -547,7 +467,7 @@ ws_list_finish(ws_list_t *list)
         return;
     }
 
-    n = list->ids.n;
+    n = list->ids.taken + list->ids.n;
     before = list->direct ? list->offset : 0;
     count = ws_list_term_count(list->driver);
 
@@ -570,6 +490,8 @@ ws_list_finish(ws_list_t *list)
     if (list->limit) {
         ws_list_ids_limit(&list->ids, list->limit);
     }
+
+    ws_list_ids_release(&list->ids);
 
     list->done = 1;
 }

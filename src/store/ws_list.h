@@ -15,23 +15,26 @@
  * and one more wherever there is more than one batch (see below); two batches
  * are under way at any time.
  *
- * What is promised: the ids are a snapshot; nothing that happens while the
- * documents are fetched and sent adds one, repeats one or changes the order.
- * While the ids themselves are read:
- * - none is there twice;
- * - a workspace that exists and matches from the beginning to the end is
- *   there, also when it is used meanwhile and moves to the front: after a
- *   reading of more than one batch the front is read again, as far as the
- *   reading's beginning (WS_LIST_SKEW_MS earlier: clocks differ), and what
- *   was missed is put before the rest;
+ * What is promised while things change:
+ * - no id is there twice;
+ * - with no limit and no offset, a workspace that exists and matches from the
+ *   beginning to the end of the reading is there, also when it is used
+ *   meanwhile and moves to the front: after a reading of more than one batch
+ *   the front is read again, as far as the reading's beginning
+ *   (WS_LIST_SKEW_MS earlier: clocks differ), and what was missed comes last;
+ * - so it is with a limit, but what was missed comes first, where it belongs
+ *   now;
+ * - with an offset, one that is used meanwhile has left the page, and may be
+ *   missed;
  * - a workspace that is created, deleted, or begins or ceases to match
  *   meanwhile may be there or not; one renamed among others used in the same
- *   millisecond may be missed;
- * - with an offset, or more than WS_LIST_PASSES readings of the front that
- *   were not done by one batch, one that moves may be missed as well.
+ *   millisecond may be missed, and so may one that moves after more than
+ *   WS_LIST_PASSES readings of a front longer than a batch;
+ * - ids that were found stay as they are, whatever happens while documents
+ *   are fetched and sent.
  *
- * count is the size of the snapshot where that is complete, else the number
- * of members of the term, counted by the same round trip.
+ * count is the number of ids where all were read, else the number of members
+ * of the term, counted by the same round trip.
  */
 
 
@@ -46,7 +49,8 @@
 #include "ws_list_plan.h"
 
 
-#define WS_LIST_BATCH    1000           /* members a command reads, at most */
+#define WS_LIST_BATCH    500            /* members a command reads, at most */
+#define WS_LIST_EARLY    64             /* ids that are told of early */
 #define WS_LIST_SKEW_MS  1000
 #define WS_LIST_PASSES   4
 
@@ -56,8 +60,9 @@ typedef struct ws_list_s  ws_list_t;
 
 /*
  * Begins to find the ids of a plan: all behind the first "offset" ones, at
- * most "limit" (0: no limit).  "handler" is called once when that is done or
- * has failed, never from inside.  The plan must live as long as the list.
+ * most "limit" (0: no limit).  The handler is called when that is done or has
+ * failed, and may be called before, never from inside.  The plan must live as
+ * long as the list.
  *
  * NULL without memory.
  */
@@ -66,11 +71,19 @@ ws_list_t *ws_list_create(ws_store_t *store, ngx_log_t *log,
     void (*handler)(void *data), void *data);
 
 /*
- * NGX_OK     done: "count" and "ids" are there; the ids are taken over
+ * NGX_OK     done: "count" is set
+ * NGX_BUSY   it is a long one: there are more than WS_LIST_EARLY ids, which
+ *            may be taken; the handler will be called when there are more
  * NGX_AGAIN  the handler will be called
  * NGX_ERROR  Redis did not answer, or no memory
  */
-ngx_int_t ws_list_find(ws_list_t *list, ngx_uint_t *count, ws_list_ids_t *ids);
+ngx_int_t ws_list_find(ws_list_t *list, ngx_uint_t *count);
+
+/*
+ * The ids, to be taken from; once done, to be taken over (and initialized),
+ * else they end with the list.
+ */
+ws_list_ids_t *ws_list_ids(ws_list_t *list);
 
 /* microseconds waited for Redis */
 uint64_t ws_list_usec(ws_list_t *list);

@@ -47,7 +47,7 @@ struct ws_list_docs_s {
     ws_redis_t           *redis;
     ws_list_plan_t       *plan;
     const ws_subject_t   *subject;
-    ws_list_ids_t         ids;          /* not yet asked for */
+    ws_list_ids_t        *ids;          /* not yet asked for */
     ngx_pool_t           *keys;         /* of one batch */
 
     void                (*handler)(void *data);
@@ -69,6 +69,7 @@ struct ws_list_docs_s {
     off_t                 bytes;        /* of those shown */
     ws_list_watch_t       watch;
 
+    unsigned              all:1;        /* no more ids will come */
     unsigned              failed:1;
     unsigned              report:1;     /* the handler is to be called */
 };
@@ -88,8 +89,8 @@ static ngx_int_t ws_list_docs_template(ws_list_docs_t *docs,
 static ws_list_template_t *ws_list_docs_find(ws_list_docs_t *docs,
     ws_uuid_t *id);
 static ngx_int_t ws_list_docs_show(ws_list_slot_t *slot);
+static void ws_list_docs_broken(ws_list_docs_t *docs);
 static void ws_list_docs_report(ws_list_docs_t *docs);
-static void ws_list_docs_fail(ws_list_docs_t *docs);
 
 
 #define ws_list_slot(docs, n)  (&(docs)->slots[(n) % WS_LIST_DOCS_SLOTS])
@@ -97,8 +98,7 @@ static void ws_list_docs_fail(ws_list_docs_t *docs);
 
 ws_list_docs_t *
 ws_list_docs_create(ngx_pool_t *pool, ws_store_t *store, ws_list_plan_t *plan,
-    const ws_subject_t *subject, ws_list_ids_t *ids,
-    void (*handler)(void *data), void *data)
+    const ws_subject_t *subject, void (*handler)(void *data), void *data)
 {
     ws_list_docs_t      *docs;
     ngx_pool_cleanup_t  *cln;
@@ -107,7 +107,6 @@ ws_list_docs_create(ngx_pool_t *pool, ws_store_t *store, ws_list_plan_t *plan,
     cln = ngx_pool_cleanup_add(pool, 0);
 
     if (docs == NULL || cln == NULL) {
-        ws_list_ids_free(ids);
         return NULL;
     }
 
@@ -120,18 +119,6 @@ ws_list_docs_create(ngx_pool_t *pool, ws_store_t *store, ws_list_plan_t *plan,
     docs->data = data;
 
     ws_list_text_init(&docs->text, pool);
-
-    docs->ids = *ids;
-    ws_list_ids_init(ids, ids->log);
-
-    if (docs->ids.n <= WS_LIST_DOCS_BATCH) {
-        docs->redis = store->redis;
-        docs->first = WS_LIST_DOCS_BATCH;
-
-    } else {
-        docs->redis = store->bulk;
-        docs->first = WS_LIST_DOCS_FIRST;
-    }
 
     cln->handler = ws_list_docs_cleanup;
     cln->data = docs;
@@ -147,15 +134,35 @@ ws_list_docs_cleanup(void *data)
 }
 
 
+void
+ws_list_docs_ids(ws_list_docs_t *docs, ws_list_ids_t *ids, ngx_uint_t all)
+{
+    docs->ids = ids;
+    docs->all = all;
+
+    if (docs->redis) {
+        return;
+    }
+
+    if (all && ids->n <= WS_LIST_DOCS_BATCH) {
+        docs->redis = docs->store->redis;
+        docs->first = WS_LIST_DOCS_BATCH;
+
+    } else {
+        docs->redis = docs->store->bulk;
+        docs->first = WS_LIST_DOCS_FIRST;
+    }
+}
+
+
 ngx_int_t
 ws_list_docs_more(ws_list_docs_t *docs)
 {
-    while (docs->ids.n && docs->batches < 2 && !docs->failed
+    while (!docs->failed && docs->ids->n && docs->batches < 2
            && ws_list_text_unsent(&docs->text) < WS_LIST_DOCS_UNSENT)
     {
         if (ws_list_docs_batch(docs) != NGX_OK) {
             ws_list_docs_fail(docs);
-            docs->report = 0;
         }
     }
 
@@ -183,7 +190,7 @@ ws_list_docs_batch(ws_list_docs_t *docs)
         return NGX_ERROR;
     }
 
-    n = ws_list_ids_take(&docs->ids, ids, n);
+    n = ws_list_ids_take(docs->ids, ids, n);
     rc = NGX_OK;
 
     for (i = 0; i < n && rc == NGX_OK; i++) {
@@ -256,7 +263,7 @@ ws_list_docs_answered(void *data, ws_reply_t *reply)
                           "redis answered \"%V\" to a listing", &reply->str);
         }
 
-        ws_list_docs_fail(docs);
+        ws_list_docs_broken(docs);
     }
 
     ws_list_docs_report(docs);
@@ -291,14 +298,14 @@ ws_list_docs_arrived(ws_list_slot_t *slot, ws_reply_t *reply)
         rc = ws_list_docs_template(docs, slot);
 
         if (rc == NGX_ERROR) {
-            ws_list_docs_fail(docs);
+            ws_list_docs_broken(docs);
             return;
         }
 
         if ((rc == NGX_AGAIN || slot != ws_list_slot(docs, docs->head))
             && !slot->skip && ws_list_docs_keep(slot) != NGX_OK)
         {
-            ws_list_docs_fail(docs);
+            ws_list_docs_broken(docs);
             return;
         }
     }
@@ -389,7 +396,7 @@ ws_list_docs_advance(ws_list_docs_t *docs)
             if (rc == NGX_ERROR
                 || (!slot->skip && ws_list_docs_show(slot) != NGX_OK))
             {
-                ws_list_docs_fail(docs);
+                ws_list_docs_broken(docs);
                 return;
             }
         }
@@ -543,7 +550,7 @@ ws_list_docs_done(ws_list_docs_t *docs, ngx_uint_t *left_out)
 {
     *left_out = docs->left_out;
 
-    return docs->ids.n == 0 && docs->head == docs->tail;
+    return docs->all && docs->ids->n == 0 && docs->head == docs->tail;
 }
 
 
@@ -561,6 +568,15 @@ ws_list_docs_usec(ws_list_docs_t *docs)
 }
 
 
+static void
+ws_list_docs_broken(ws_list_docs_t *docs)
+{
+    ws_list_docs_fail(docs);
+
+    docs->report = 1;
+}
+
+
 /* the last thing an event does: all may be gone afterwards */
 
 static void
@@ -575,7 +591,7 @@ ws_list_docs_report(ws_list_docs_t *docs)
 
 /* drops all that is under way: nothing is heard of it any more */
 
-static void
+void
 ws_list_docs_fail(ws_list_docs_t *docs)
 {
     ws_list_slot_t  *slot;
@@ -598,8 +614,6 @@ ws_list_docs_fail(ws_list_docs_t *docs)
         ws_dir_unref(&docs->templates[--docs->ntemplates].ref);
     }
 
-    ws_list_ids_free(&docs->ids);
-
     docs->failed = 1;
-    docs->report = 1;
+    docs->report = 0;
 }

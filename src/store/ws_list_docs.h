@@ -36,16 +36,24 @@ typedef struct ws_list_docs_s  ws_list_docs_t;
 
 
 /*
- * Takes the ids over.  The handler is called whenever a batch has been
- * written, or something has failed; it is never called from inside, and may
- * end the request.  Memory is the pool's, which cancels what is under way when
- * it goes; plan, subject and ids must live as long.
+ * The handler is called whenever a batch has been written, or something has
+ * failed; it is never called from inside, and may end the request.  Memory is
+ * the pool's, which cancels what is under way when it goes; plan and subject
+ * must live as long.
  *
- * NULL without memory: the ids are freed.
+ * NULL without memory.
  */
 ws_list_docs_t *ws_list_docs_create(ngx_pool_t *pool, ws_store_t *store,
-    ws_list_plan_t *plan, const ws_subject_t *subject, ws_list_ids_t *ids,
+    ws_list_plan_t *plan, const ws_subject_t *subject,
     void (*handler)(void *data), void *data);
+
+/*
+ * Where to take ids from, from now on; "all" is set when no more will be added
+ * to them.  They must live as long as the documents, or until others are
+ * given.
+ */
+void ws_list_docs_ids(ws_list_docs_t *docs, ws_list_ids_t *ids,
+    ngx_uint_t all);
 
 /*
  * Asks for the next batches as far as there is room.
@@ -61,6 +69,9 @@ ngx_uint_t ws_list_docs_done(ws_list_docs_t *docs, ngx_uint_t *left_out);
 
 /* 1 when Redis did not answer, or there was no memory: no more will come */
 ngx_uint_t ws_list_docs_failed(ws_list_docs_t *docs);
+
+/* makes it so; the handler is not called any more */
+void ws_list_docs_fail(ws_list_docs_t *docs);
 
 /* microseconds waited for Redis */
 uint64_t ws_list_docs_usec(ws_list_docs_t *docs);

@@ -54,6 +54,7 @@ ws_list_ids_append(ws_list_ids_t *ids, const ws_uuid_t *id)
 
         } else {
             ids->first = chunk;
+            ids->next = chunk;
         }
 
         ids->last = chunk;
@@ -68,21 +69,37 @@ ws_list_ids_append(ws_list_ids_t *ids, const ws_uuid_t *id)
 
 
 void
-ws_list_ids_prepend(ws_list_ids_t *ids, ws_list_ids_t *front)
+ws_list_ids_prepend(ws_list_ids_t *ids, ws_list_ids_t *more)
 {
-    if (front->first == NULL) {
+    ws_list_ids_t  rest;
+
+    rest = *ids;
+    *ids = *more;
+    ws_list_ids_init(more, ids->log);
+
+    ws_list_ids_join(ids, &rest);
+}
+
+
+void
+ws_list_ids_join(ws_list_ids_t *ids, ws_list_ids_t *more)
+{
+    if (more->first == NULL) {
         return;
     }
 
-    front->last->next = ids->first;
-    ids->first = front->first;
-    ids->n += front->n;
+    if (ids->last) {
+        ids->last->next = more->first;
 
-    if (ids->last == NULL) {
-        ids->last = front->last;
+    } else {
+        ids->first = more->first;
+        ids->next = more->first;
     }
 
-    ws_list_ids_init(front, front->log);
+    ids->last = more->last;
+    ids->n += more->n;
+
+    ws_list_ids_init(more, more->log);
 }
 
 
@@ -97,11 +114,16 @@ ws_list_ids_take(ws_list_ids_t *ids, ws_uuid_t *out, ngx_uint_t max)
 
     while (n < max && ids->n) {
 
-        chunk = ids->first;
+        chunk = ids->next;
 
         if (chunk->head == chunk->tail) {
-            ids->first = chunk->next;
-            ngx_free(chunk);
+            ids->next = chunk->next;
+
+            if (!ids->keep) {
+                ids->first = chunk->next;
+                ngx_free(chunk);
+            }
+
             continue;
         }
 
@@ -114,14 +136,35 @@ ws_list_ids_take(ws_list_ids_t *ids, ws_uuid_t *out, ngx_uint_t max)
 
             n++;
             ids->n--;
+            ids->taken++;
         }
     }
 
-    if (ids->n == 0) {
+    if (ids->n == 0 && !ids->keep) {
         ws_list_ids_free(ids);
     }
 
     return n;
+}
+
+
+void
+ws_list_ids_release(ws_list_ids_t *ids)
+{
+    ws_list_chunk_t  *chunk;
+
+    ids->keep = 0;
+
+    if (ids->n == 0) {
+        ws_list_ids_free(ids);
+        return;
+    }
+
+    while (ids->first != ids->next) {
+        chunk = ids->first;
+        ids->first = chunk->next;
+        ngx_free(chunk);
+    }
 }
 
 
@@ -205,7 +248,7 @@ ws_list_ids_unique(ws_list_ids_t *ids, ngx_array_t *suspects)
     }
 
     for (chunk = ids->first; chunk; chunk = chunk->next) {
-        for (i = chunk->head; i < chunk->tail; i++) {
+        for (i = 0; i < chunk->tail; i++) {
             id = &chunk->ids[i];
 
             if (ws_uuid_is_nil(id)) {
@@ -276,6 +319,7 @@ ws_list_ids_free(ws_list_ids_t *ids)
         ngx_free(chunk);
     }
 
+    ids->next = NULL;
     ids->last = NULL;
     ids->n = 0;
 }

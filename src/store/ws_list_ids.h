@@ -30,9 +30,12 @@ struct ws_list_chunk_s {
 
 typedef struct {
     ws_list_chunk_t     *first;
+    ws_list_chunk_t     *next;      /* the one to take from */
     ws_list_chunk_t     *last;
-    ngx_uint_t           n;         /* a nil id in it does not count */
+    ngx_uint_t           n;         /* to be taken; nil ones do not count */
+    ngx_uint_t           taken;
     ngx_log_t           *log;
+    unsigned             keep:1;    /* what is taken is not freed yet */
 } ws_list_ids_t;
 
 
@@ -45,8 +48,12 @@ void ws_list_ids_init(ws_list_ids_t *ids, ngx_log_t *log);
  */
 ws_uuid_t *ws_list_ids_append(ws_list_ids_t *ids, const ws_uuid_t *id);
 
-/* puts the ids of "front" before those of "ids"; "front" is empty then */
-void ws_list_ids_prepend(ws_list_ids_t *ids, ws_list_ids_t *front);
+/*
+ * Moves all ids of "more" before, or behind, those of "ids".  Before: nothing
+ * has been taken yet.
+ */
+void ws_list_ids_prepend(ws_list_ids_t *ids, ws_list_ids_t *more);
+void ws_list_ids_join(ws_list_ids_t *ids, ws_list_ids_t *more);
 
 /*
  * Takes up to "max" ids out of the front; returns how many.
@@ -61,10 +68,14 @@ void ws_list_ids_limit(ws_list_ids_t *ids, ngx_uint_t n);
 /*
  * Sees to it that each id is there once.  Only those in "suspects", an array
  * of pointers to places in the list, can be there twice; of such a pair the
- * suspect goes (becomes nil), of several suspects all but one.
+ * suspect goes (becomes nil), of several suspects all but one.  Ids that were
+ * taken count when the list was told to keep them; suspects are not taken.
  * NGX_OK or NGX_ERROR (no memory).
  */
 ngx_int_t ws_list_ids_unique(ws_list_ids_t *ids, ngx_array_t *suspects);
+
+/* from now on what is taken is freed, and what was taken is */
+void ws_list_ids_release(ws_list_ids_t *ids);
 
 /* frees everything; the list is empty and can be used again */
 void ws_list_ids_free(ws_list_ids_t *ids);

@@ -95,7 +95,8 @@ ws_list_op_free(ws_list_op_t *op)
 void
 ws_list_report(ws_list_t *list)
 {
-    if (list->done) {
+    if (list->done || list->progress) {
+        list->progress = 0;
         list->handler(list->data);
     }
 }

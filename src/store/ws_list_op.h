@@ -1,8 +1,8 @@
 
 /*
  * The inside of a listing, for the files that implement ws_list.h only:
- * ws_list.c (stages), ws_list_check.c (terms that are not read but asked),
- * ws_list_op.c (commands under way).
+ * ws_list.c (stages), ws_list_range.c (the term that is read),
+ * ws_list_check.c (those that are asked), ws_list_op.c (commands under way).
  */
 
 
@@ -71,7 +71,7 @@ struct ws_list_s {
     ws_list_check_t      *checks[WS_LIST_CHECKS];
     ngx_uint_t            filling;
 
-    ws_list_ids_t         found;        /* in this pass */
+    ws_list_ids_t         found;        /* in this pass, unless early */
     ws_list_ids_t         ids;
     ngx_array_t           suspects;     /* ws_uuid_t * */
     ngx_uint_t            count;
@@ -79,6 +79,9 @@ struct ws_list_s {
     unsigned              single:1;     /* one term */
     unsigned              paged:1;      /* its ranks are the listing's */
     unsigned              direct:1;     /* it is read from the offset on */
+    unsigned              early:1;      /* ids are told of as they are found */
+    unsigned              told:1;
+    unsigned              progress:1;   /* the handler is to be called */
     unsigned              started:1;
     unsigned              settled:1;    /* "redis" stays what it is */
     unsigned              scanned:1;    /* this pass has read all it needs */
@@ -88,11 +91,14 @@ struct ws_list_s {
 };
 
 
-/* ws_list.c: goes on; an item that meets all terms */
+/* goes on with what has come; takes an item that meets all terms */
 void ws_list_advance(ws_list_t *list);
 void ws_list_append(ws_list_t *list, ws_list_item_t *item);
 
-/* ws_list_check.c: NGX_OK or NGX_ERROR (no memory) */
+/* asks for as much of the driver as may be under way */
+void ws_list_ask(ws_list_t *list);
+
+/* NGX_OK or NGX_ERROR (no memory) */
 ngx_int_t ws_list_check_init(ws_list_t *list);
 
 /* the batch that is being filled; full ones are sent; NULL: not now */
