@@ -30,6 +30,8 @@ ws_api_read(ws_request_t *req)
         return rc;
     }
 
+    req->cacheable = 1;
+
     rc = ws_request_workspace(req, WS_ACTION_READ);
     if (rc != NGX_OK) {
         return rc;

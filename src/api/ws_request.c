@@ -23,6 +23,7 @@ static void ws_request_resume(void *data);
 static void ws_request_finish(ws_request_t *req, ngx_int_t rc);
 static ngx_int_t ws_request_keep(ws_request_t *req);
 static void ws_request_reply(void *data, ws_reply_t *reply);
+static ngx_int_t ws_request_cached(ws_request_t *req);
 static ngx_int_t ws_request_load(ws_request_t *req);
 static void ws_request_loaded(void *data, ws_reply_t *reply);
 static void ws_request_committed(void *data, ws_reply_t *reply);
@@ -147,7 +148,7 @@ ws_request_finish(ws_request_t *req, ngx_int_t rc)
 }
 
 
-/* what was read lies in a reply that is about to go */
+/* what was read lies in a reply, or a buffer, that is about to go */
 
 static ngx_int_t
 ws_request_keep(ws_request_t *req)
@@ -364,10 +365,47 @@ ngx_int_t
 ws_request_document(ws_request_t *req)
 {
     if (!req->have_state && !req->absent) {
+
+        if (req->cacheable && ws_request_cached(req) == NGX_OK) {
+            return NGX_OK;
+        }
+
         return ws_request_load(req);
     }
 
     return req->absent ? NGX_DECLINED : NGX_OK;
+}
+
+
+static ngx_int_t
+ws_request_cached(ws_request_t *req)
+{
+    if (req->conf->cache == NULL) {
+        return NGX_DECLINED;
+    }
+
+    switch (ws_cache_get(req->store->cache, &req->id, &req->state,
+                         &req->cache_token))
+    {
+    case NGX_OK:
+
+        if (ws_meta_parse(&req->state.m, &req->meta) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        req->cache_status = WS_CACHE_HIT;
+        req->have_state = 1;
+        req->borrowed = 1;
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        req->cache_status = WS_CACHE_MISS;
+        return NGX_DECLINED;
+
+    default: /* NGX_ABORT */
+        req->cache_status = WS_CACHE_BYPASS;
+        return NGX_DECLINED;
+    }
 }
 
 
@@ -417,6 +455,11 @@ ws_request_loaded(void *data, ws_reply_t *reply)
     if (rc == NGX_OK) {
         req->have_state = 1;
         req->borrowed = 1;
+
+        if (req->cache_token.valid) {
+            ws_cache_put(req->store->cache, &req->id, &req->state,
+                         &req->cache_token);
+        }
 
     } else if (rc == NGX_DECLINED) {
         req->absent = 1;
@@ -539,6 +582,8 @@ ws_request_committed(void *data, ws_reply_t *reply)
 
     ngx_int_t   rc;
     ngx_uint_t  guard;
+
+    ws_cache_forget(req->store->cache, &req->workspace->id);
 
     rc = ws_txn_result(reply, &guard);
 

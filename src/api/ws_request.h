@@ -24,6 +24,7 @@
 #include <ngx_http.h>
 #include "ws_route.h"
 #include "ws_store.h"
+#include "ws_cache.h"
 #include "ws_dir.h"
 #include "ws_watch.h"
 #include "ws_dispatch.h"
@@ -47,6 +48,7 @@ typedef struct {
     ngx_http_complex_value_t   *identity;
     ngx_msec_t                  agent_timeout;  /* silence that means gone */
     ws_store_conf_t            *store;
+    ngx_shm_zone_t             *cache;      /* NULL: not used here */
     ws_tz_db_t                **tz;         /* the zones, loaded last */
 } ws_loc_conf_t;
 
@@ -65,6 +67,16 @@ typedef enum {
     WS_REF_PROVISIONER,             /* who asks, when that is no user */
     WS_REF_COUNT
 } ws_ref_e;
+
+
+/* $workspace_cache_status */
+
+typedef enum {
+    WS_CACHE_UNUSED = 0,
+    WS_CACHE_MISS,
+    WS_CACHE_HIT,
+    WS_CACHE_BYPASS                 /* it cannot be kept right just now */
+} ws_cache_status_e;
 
 
 typedef struct ws_request_s    ws_request_t;
@@ -112,6 +124,8 @@ struct ws_request_s {
     ws_state_t                  state;      /* of the workspace */
     ws_meta_t                   meta;
     ws_workspace_t             *workspace;  /* loaded for a change */
+    ws_cache_token_t            cache_token;
+    ws_cache_status_e           cache_status;
 
     /* writing */
     ws_txn_t                    txn;
@@ -123,8 +137,9 @@ struct ws_request_s {
 
     unsigned                    have_id:1;      /* id is known */
     unsigned                    have_state:1;
-    unsigned                    borrowed:1;     /* state lies in a reply */
+    unsigned                    borrowed:1;     /* state is another's memory */
     unsigned                    for_change:1;   /* load it for a change */
+    unsigned                    cacheable:1;    /* the cache's will do */
     unsigned                    body_started:1;
     unsigned                    body_read:1;
     unsigned                    body_optional:1;
@@ -184,7 +199,8 @@ ngx_int_t ws_request_dir(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
  * ws_request_target: {user} of the path as req->target, or 400.
  * ws_request_workspace: the workspace of the path, which the user must be
  * allowed to act upon, or 404: req->state and req->meta; with req->for_change
- * set before also req->workspace.
+ * set before also req->workspace, with req->cacheable from the cache if there
+ * is one.
  * ws_request_document: the workspace req->id for those who are no users:
  * nobody's rights are looked at; NGX_DECLINED when there is none.
  * ws_request_template: its template as ws_request_entry(req, WS_REF_TEMPLATE).

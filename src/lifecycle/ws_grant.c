@@ -13,6 +13,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include "ws_cache.h"
 #include "ws_dir.h"
 #include "ws_grant.h"
 #include "ws_job.h"
@@ -402,6 +403,8 @@ ws_grant_committed(void *data, ws_reply_t *reply)
 
     sent = ws_redis_cmd_sent(g->cmd);
     g->cmd = NULL;
+
+    ws_cache_forget(g->pub.store->cache, &g->w->id);
 
     rc = ws_txn_result(reply, &guard);
 

@@ -107,6 +107,7 @@ ws_conf_create_loc(ngx_conf_t *cf)
     wlcf->identity = NGX_CONF_UNSET_PTR;
     wlcf->agent_timeout = NGX_CONF_UNSET_MSEC;
     wlcf->store = NGX_CONF_UNSET_PTR;
+    wlcf->cache = NGX_CONF_UNSET_PTR;
 
     return wlcf;
 }
@@ -154,7 +155,7 @@ ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return ws_conf_cache_merge(cf, prev, conf);
 }
 
 

@@ -17,6 +17,7 @@ typedef enum {
     WS_VARIABLE_USER_ID,
     WS_VARIABLE_ID,
     WS_VARIABLE_ENDPOINT,
+    WS_VARIABLE_CACHE_STATUS,
     WS_VARIABLE_REDIS_TIME
 } ws_variable_e;
 
@@ -43,10 +44,23 @@ static ngx_http_variable_t  ws_variables[] = {
     { ngx_string("workspace_endpoint"), NULL, ws_variable_get,
       WS_VARIABLE_ENDPOINT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("workspace_cache_status"), NULL, ws_variable_get,
+      WS_VARIABLE_CACHE_STATUS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     { ngx_string("workspace_redis_time"), NULL, ws_variable_get,
       WS_VARIABLE_REDIS_TIME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
+};
+
+
+/* by ws_cache_status_e */
+
+static const ngx_str_t  ws_variable_cache_status[] = {
+    ngx_null_string,
+    ngx_string("MISS"),
+    ngx_string("HIT"),
+    ngx_string("BYPASS")
 };
 
 
@@ -126,6 +140,10 @@ ws_variable_value(ws_request_t *req, uintptr_t which, ngx_str_t *value)
 
     case WS_VARIABLE_ENDPOINT:
         *value = *ws_endpoint_name(req->route.endpoint);
+        return NGX_OK;
+
+    case WS_VARIABLE_CACHE_STATUS:
+        *value = ws_variable_cache_status[req->cache_status];
         return NGX_OK;
 
     default: /* WS_VARIABLE_REDIS_TIME */

@@ -83,7 +83,7 @@ ws_redis_conn_wake_handler(ngx_event_t *ev)
 
     conn = ev->data;
 
-    if (conn->state == WS_REDIS_OPEN) {
+    if (conn->state == WS_REDIS_OPEN || conn->state == WS_REDIS_SETUP) {
         ws_redis_io_flush(conn);
         return;
     }
@@ -238,6 +238,7 @@ ws_redis_conn_connected(ws_redis_conn_t *conn)
         conn->state = WS_REDIS_SETUP;
         conn->log.action = "setting up";
         conn->setup_done = 0;
+        conn->tracked = 0;
         conn->last = ngx_cpymem(conn->last, conn->setup.data,
                                 conn->setup.len);
 

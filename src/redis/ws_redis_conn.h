@@ -86,7 +86,9 @@ typedef struct {
     uint64_t                    sent;
 
     ngx_str_t                   setup;
-    char                       *setup_names[3];
+    ngx_str_t                   tracking;   /* sent once the id is known */
+    ngx_uint_t                  tracking_argc;
+    char                       *setup_names[5];
     ngx_uint_t                  setup_n;
     ngx_uint_t                  setup_done;
 
@@ -99,6 +101,7 @@ typedef struct {
     unsigned                    proven:1;   /* Redis answered */
     unsigned                    spared:1;   /* one loss without back-off */
     unsigned                    broken:1;   /* failed, and no reply since */
+    unsigned                    tracked:1;  /* Redis does as "tracking" says */
     unsigned                    quiet:1;    /* failures are not logged */
     unsigned                    cancelable:1;   /* timers hold no worker */
     unsigned                    quit:1;
@@ -162,6 +165,17 @@ void ws_redis_conn_shut(ws_redis_conn_t *conn);
 
 /* makes conn->setup from conf; NGX_OK or NGX_ERROR (out of memory) */
 ngx_int_t ws_redis_setup_init(ws_redis_conn_t *conn, ngx_pool_t *pool);
+
+/*
+ * Adds CLIENT TRACKING in broadcasting mode for n prefixes of keys, redirected
+ * to the connection itself, which makes RESP2 do: what changes is published
+ * to it alone on WS_CHANNEL_INVALIDATE
+ * (https://redis.io/docs/manual/client-side-caching/).  Should Redis refuse,
+ * the connection works all the same, and conn->tracked is 0.  Only before it
+ * is first connected.  NGX_OK or NGX_ERROR (out of memory).
+ */
+ngx_int_t ws_redis_setup_track(ws_redis_conn_t *conn, ngx_pool_t *pool,
+    ngx_str_t *prefixes, ngx_uint_t n);
 
 /* one reply in WS_REDIS_SETUP; NGX_OK, or NGX_ERROR: refused, logged */
 ngx_int_t ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply);

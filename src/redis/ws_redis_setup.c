@@ -1,6 +1,7 @@
 
 /*
- * The first words on a connection: AUTH, SELECT, CLIENT SETNAME, pipelined.
+ * The first words on a connection: AUTH, SELECT, CLIENT SETNAME, pipelined,
+ * and CLIENT TRACKING, which needs the answer to CLIENT ID.
  *
  * Their replies are waited for: had the owner's commands been sent along, they
  * would run as the wrong user or in the wrong database when one is refused.
@@ -16,6 +17,9 @@
 
 static ngx_int_t ws_redis_setup_add(ws_redis_conn_t *conn, ngx_pool_t *pool,
     char *name, ngx_uint_t argc, ngx_str_t *argv);
+static ngx_int_t ws_redis_setup_refused(ws_redis_conn_t *conn, char *name,
+    ws_reply_t *reply);
+static void ws_redis_setup_id(ws_redis_conn_t *conn, ws_reply_t *reply);
 
 
 ngx_int_t
@@ -104,42 +108,73 @@ ws_redis_setup_add(ws_redis_conn_t *conn, ngx_pool_t *pool, char *name,
 
 
 ngx_int_t
+ws_redis_setup_track(ws_redis_conn_t *conn, ngx_pool_t *pool,
+    ngx_str_t *prefixes, ngx_uint_t n)
+{
+    u_char      *p;
+    size_t       size;
+    ngx_str_t    argv[2], pair[2];
+    ngx_uint_t   i;
+
+    ngx_str_set(&argv[0], "CLIENT");
+    ngx_str_set(&argv[1], "ID");
+
+    if (ws_redis_setup_add(conn, pool, "CLIENT ID", 2, argv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* the end of the command: the id comes before it */
+
+    ngx_str_set(&argv[0], "BCAST");
+    ngx_str_set(&pair[0], "PREFIX");
+
+    size = ws_resp_size(1, argv);
+
+    for (i = 0; i < n; i++) {
+        pair[1] = prefixes[i];
+        size += ws_resp_size(2, pair);
+    }
+
+    p = ngx_pnalloc(pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    conn->tracking.data = p;
+
+    p = ws_resp_bulk(p, 1, argv);
+
+    for (i = 0; i < n; i++) {
+        pair[1] = prefixes[i];
+        p = ws_resp_bulk(p, 2, pair);
+    }
+
+    conn->tracking.len = p - conn->tracking.data;
+    conn->tracking_argc = 6 + 2 * n;
+    conn->setup_names[conn->setup_n++] = "CLIENT TRACKING";
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply)
 {
-    char       *name;
-    u_char     *p;
-    ngx_str_t   text;
+    char  *name;
 
     name = conn->setup_names[conn->setup_done++];
 
-    if (reply->type == WS_REPLY_ERROR) {
+    if (reply->type == WS_REPLY_ERROR
+        && ws_redis_setup_refused(conn, name, reply) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-        /*
-         * Redis quotes the arguments of a command that it does not know, and
-         * those of AUTH are secret: nothing from the first comma on is shown
-         */
+    if (ngx_strcmp(name, "CLIENT ID") == 0) {
+        ws_redis_setup_id(conn, reply);
 
-        text = reply->str;
-        p = ngx_strlchr(text.data, text.data + text.len, ',');
-
-        if (p) {
-            text.len = p - text.data;
-        }
-
-        if (ngx_strcmp(name, "CLIENT SETNAME") == 0
-            && ws_reply_is_error(reply, "NOPERM"))
-        {
-
-            /* a name is a help in CLIENT LIST, no more */
-
-            ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
-                          "%s was refused, ignored: \"%V\"", name, &text);
-
-        } else {
-            ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
-                          "%s was refused: \"%V\"", name, &text);
-            return NGX_ERROR;
-        }
+    } else if (ngx_strcmp(name, "CLIENT TRACKING") == 0) {
+        conn->tracked = (reply->type == WS_REPLY_STATUS);
     }
 
     if (conn->setup_done == conn->setup_n) {
@@ -156,4 +191,77 @@ ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ws_redis_setup_refused(ws_redis_conn_t *conn, char *name, ws_reply_t *reply)
+{
+    u_char     *p;
+    ngx_str_t   text;
+
+    /*
+     * Redis quotes the arguments of a command that it does not know, and
+     * those of AUTH are secret: nothing from the first comma on is shown
+     */
+
+    text = reply->str;
+    p = ngx_strlchr(text.data, text.data + text.len, ',');
+
+    if (p) {
+        text.len = p - text.data;
+    }
+
+    /* a name is a help in CLIENT LIST, tracking is for a cache: no more */
+
+    if ((ngx_strcmp(name, "CLIENT SETNAME") == 0
+         && ws_reply_is_error(reply, "NOPERM"))
+        || ngx_strcmp(name, "CLIENT ID") == 0
+        || ngx_strcmp(name, "CLIENT TRACKING") == 0)
+    {
+        ngx_log_error(NGX_LOG_WARN, &conn->log, 0,
+                      "%s was refused, ignored: \"%V\"", name, &text);
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
+                  "%s was refused: \"%V\"", name, &text);
+
+    return NGX_ERROR;
+}
+
+
+/* CLIENT TRACKING ON REDIRECT id BCAST PREFIX .., or nothing without an id */
+
+static void
+ws_redis_setup_id(ws_redis_conn_t *conn, ws_reply_t *reply)
+{
+    u_char     id[NGX_INT64_LEN];
+    size_t     room;
+    ngx_str_t  argv[5];
+
+    ngx_str_set(&argv[0], "CLIENT");
+    ngx_str_set(&argv[1], "TRACKING");
+    ngx_str_set(&argv[2], "ON");
+    ngx_str_set(&argv[3], "REDIRECT");
+
+    argv[4].data = id;
+    argv[4].len = ngx_sprintf(id, "%L", reply->integer) - id;
+
+    room = conn->out + WS_REDIS_CONN_BUFFER - conn->last;
+
+    if (reply->type != WS_REPLY_INTEGER
+        || WS_RESP_HEAD_MAX + ws_resp_size(5, argv) + conn->tracking.len
+           > room)
+    {
+        conn->setup_done++;
+        return;
+    }
+
+    conn->last = ws_resp_head(conn->last, conn->tracking_argc);
+    conn->last = ws_resp_bulk(conn->last, 5, argv);
+    conn->last = ngx_cpymem(conn->last, conn->tracking.data,
+                            conn->tracking.len);
+
+    ws_redis_conn_wake(conn);
 }

@@ -30,6 +30,7 @@
 
 
 #define WS_SUB_PING    10000        /* ms */
+#define WS_SUB_PING_TRACKING  1000
 #define WS_SUB_BATCH   500          /* channels in a command */
 #define WS_SUB_PREFIX  64           /* bytes: "*501 $9 SUBSCRIBE" */
 #define WS_SUB_EXTRA   16           /* bytes: "$1024", two line ends */
@@ -53,6 +54,7 @@ struct ws_redis_sub_s {
 
     ngx_event_t                 retry;
     ngx_event_t                 check;
+    ngx_msec_t                  ping_every;
 
     ws_redis_sub_hook_t         hooks[WS_SUB_HOOKS];
     ngx_uint_t                  nhooks;
@@ -121,6 +123,7 @@ ws_redis_sub_create(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
     sub->conn.data = sub;
     sub->conn.kind = " (subscriptions)";
     sub->conn.cancelable = 1;
+    sub->ping_every = WS_SUB_PING;
 
     if (ws_redis_conn_init(&sub->conn, pool, conf, log) != NGX_OK) {
         return NULL;
@@ -143,6 +146,23 @@ ws_redis_sub_create(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
     sub->check.cancelable = 1;
 
     return sub;
+}
+
+
+ngx_int_t
+ws_redis_sub_track(ws_redis_sub_t *sub, ngx_pool_t *pool, ngx_str_t *prefixes,
+    ngx_uint_t n)
+{
+    sub->ping_every = WS_SUB_PING_TRACKING;
+
+    return ws_redis_setup_track(&sub->conn, pool, prefixes, n);
+}
+
+
+ngx_uint_t
+ws_redis_sub_tracked(ws_redis_sub_t *sub)
+{
+    return sub->conn.tracked;
 }
 
 
@@ -423,7 +443,7 @@ ws_redis_sub_check_handler(ngx_event_t *ev)
     sub->expecting = 0;
 
     if (!ws_redis_sub_empty(sub)) {
-        ngx_add_timer(&sub->check, WS_SUB_PING);
+        ngx_add_timer(&sub->check, sub->ping_every);
     }
 }
 
@@ -545,9 +565,7 @@ ws_redis_sub_reply(void *data, ws_reply_t *reply)
     {
         kind = &elts[0].str;
 
-        if (reply->n == 3 && ngx_strcmp(kind->data, "message") == 0
-            && elts[2].type == WS_REPLY_STRING)
-        {
+        if (reply->n == 3 && ngx_strcmp(kind->data, "message") == 0) {
             ws_redis_sub_message(sub, elts);
             return NGX_OK;
         }
@@ -579,8 +597,16 @@ ws_redis_sub_message(ws_redis_sub_t *sub, ws_reply_t *elts)
 
     entry = ws_redis_sub_find(sub, &elts[1].str);
 
-    if (entry && entry->ready) {
-        ch = entry->channel;
+    if (entry == NULL || !entry->ready) {
+        return;
+    }
+
+    ch = entry->channel;
+
+    if (ch->changed) {
+        ch->changed(ch->data, &elts[2]);
+
+    } else if (elts[2].type == WS_REPLY_STRING) {
         ch->message(ch->data, &elts[2].str);
     }
 }

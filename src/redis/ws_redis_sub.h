@@ -21,6 +21,9 @@
 
 #define WS_CHANNEL_MAX  1024        /* bytes of a channel's name */
 
+/* where a connection that tracks keys is told what has changed */
+#define WS_CHANNEL_INVALIDATE  "__redis__:invalidate"
+
 
 typedef struct ws_redis_sub_s        ws_redis_sub_t;
 typedef struct ws_redis_sub_entry_s  ws_redis_sub_entry_t;
@@ -35,6 +38,8 @@ typedef struct ws_redis_sub_entry_s  ws_redis_sub_entry_t;
  *          read may still fail (Redis loading, another connection): try again
  * message  something was published; only between ready and lost; payload is
  *          valid during the call only
+ * changed  instead of message on WS_CHANNEL_INVALIDATE alone: an array of the
+ *          names of keys, or nil: any key
  * lost     may be NULL; the connection is gone, ready will come again
  *
  * All callbacks may subscribe and unsubscribe, their own channel included.
@@ -46,6 +51,7 @@ typedef struct {
 
     void                      (*ready)(void *data);
     void                      (*message)(void *data, ngx_str_t *payload);
+    void                      (*changed)(void *data, ws_reply_t *keys);
     void                      (*lost)(void *data);
     void                       *data;
 
@@ -61,6 +67,22 @@ typedef struct {
  */
 ws_redis_sub_t *ws_redis_sub_create(ngx_pool_t *pool, ws_redis_conf_t *conf,
     ngx_log_t *log);
+
+/*
+ * Has Redis tell of changes of all keys with one of n prefixes, none of which
+ * may begin with another: subscribe to WS_CHANNEL_INVALIDATE.  The connection
+ * is then asked for a sign of life every second: a silent one is given up
+ * after that and twice read_timeout at most.  Only before anything is
+ * subscribed.  NGX_OK or NGX_ERROR (out of memory).
+ */
+ngx_int_t ws_redis_sub_track(ws_redis_sub_t *sub, ngx_pool_t *pool,
+    ngx_str_t *prefixes, ngx_uint_t n);
+
+/*
+ * Whether it does, as of the channel's ready until its lost: it may have been
+ * refused, which is logged.
+ */
+ngx_uint_t ws_redis_sub_tracked(ws_redis_sub_t *sub);
 
 /*
  * Adds a hook for graceful quit: called exactly once in a worker that quits

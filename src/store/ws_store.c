@@ -8,6 +8,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ws_store.h"
+#include "ws_cache.h"
 #include "ws_dir.h"
 #include "ws_txn.h"
 
@@ -34,6 +35,13 @@ ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
 
     if (store->redis == NULL || store->bulk == NULL || store->sub == NULL) {
         return NULL;
+    }
+
+    if (conf->zone) {
+        store->cache = ws_cache_create(pool, store, conf->zone);
+        if (store->cache == NULL) {
+            return NULL;
+        }
     }
 
     store->dir = ws_dir_create(pool, store);

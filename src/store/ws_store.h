@@ -17,6 +17,7 @@
 #include "ws_redis_sub.h"
 
 
+typedef struct ws_cache_s  ws_cache_t;
 typedef struct ws_dir_s    ws_dir_t;
 typedef struct ws_store_s  ws_store_t;
 
@@ -27,6 +28,7 @@ typedef struct {
     ngx_str_t            url;       /* as written, to find equal ones */
     ws_redis_conf_t      redis;
     ws_keyspace_t        ks;
+    ngx_shm_zone_t      *zone;      /* of its documents; NULL: no cache */
     ws_store_t          *store;     /* in a worker: the running store, ... */
     void                *watch;     /* ... those who watch it, ... */
     void                *dispatch;  /* ... and those who wait for its jobs */
@@ -40,6 +42,7 @@ struct ws_store_s {
     ws_redis_t          *redis;     /* short commands */
     ws_redis_t          *bulk;      /* batches of long listings */
     ws_redis_sub_t      *sub;
+    ws_cache_t          *cache;     /* NULL: none */
     ws_dir_t            *dir;
     ws_script_t          txn;       /* ws_txn_script */
     int64_t              offset_ms; /* Redis' clock is ahead by this */

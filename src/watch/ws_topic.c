@@ -14,6 +14,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ws_cache.h"
 #include "ws_topic.h"
 #include "ws_topic_state.h"
 
@@ -319,6 +320,10 @@ ws_topic_message(void *data, ngx_str_t *payload)
                       &topic->channel.name);
         return;
     }
+
+    /* who is told by us must not read older news from us */
+
+    ws_cache_forget(topics->store->cache, &topic->id);
 
     ws_topic_update(topic, &state);
 }

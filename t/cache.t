@@ -1,0 +1,427 @@
+# The cache of documents: nobody on the node that made a change reads what was
+# before it, other nodes for moments only, and without news from Redis nobody
+# reads from the cache at all.  contract: Consistency
+
+use lib 't/lib';
+use WorkspaceTest;
+
+our $Shown = 'add_header X-Cache $workspace_cache_status always;'
+             . ' add_header X-Worker $pid always;';
+
+# a node whose cache works, and what it says of the cache
+
+sub cached_node {
+    my (%args) = @_;
+
+    my $size = delete $args{size} || '1m';
+    my $node = start_node(workers => 1, location => $Shown,
+                          http_config => "workspace_redis unix:" . redis()->unix
+                                         . ";workspace_cache zone=c:$size;",
+                          %args);
+
+    works($node);
+
+    return $node;
+}
+
+sub works {
+    my ($node) = @_;
+    my %hit;
+    my $workers = () = $node->workers;
+
+    ok +(wait_for {
+        for my $r (http_all(map { [ $node, GET => path(), { as => 'alice' } ] }
+                            1 .. 8))
+        {
+            $hit{ $r->header('X-Worker') }++
+                if ($r->header('X-Cache') || '') eq 'HIT';
+        }
+        keys %hit == $workers;
+    } 10), 'all workers use the cache';
+}
+
+sub path { '/api/v2/workspaces/' . v('dev.id') }
+
+sub get { http($_[0], GET => path(), { as => $_[1] || 'alice' }) }
+
+sub rename_to {
+    my ($node, $name) = @_;
+
+    return http($node, PATCH => path(), { as => 'alice',
+                                          body => { name => $name } })->status;
+}
+
+sub reads_of_redis {
+    my ($n) = redis_cmd(qw(INFO commandstats)) =~ /hmget:calls=(\d+)/;
+
+    return $n || 0;
+}
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a workspace
+--- as: alice
+--- request
+POST /api/v2/organizations/{{acme.id}}/members/me/workspaces
+{"name": "dev", "template_id": "{{docker.id}}"}
+--- capture
+dev.id = id
+dev.job = latest_build.job.id
+
+
+
+=== TEST 2: without the directive there is none
+--- location eval: $main::Shown
+--- scenario
+my $r = http(GET => path(), { as => 'alice' });
+
+is $r->status, 200;
+is $r->header('X-Cache'), undef;
+
+
+
+=== TEST 3: hits cost Redis nothing, and are the same bytes
+--- scenario
+my $node = cached_node();
+my $fresh = http(GET => path(), { as => 'alice' })->body;
+my $before = reads_of_redis();
+
+for (1 .. 200) {
+    my $r = get($node);
+
+    if ($r->header('X-Cache') ne 'HIT' || $r->body ne $fresh) {
+        is $r->body, $fresh;
+        is $r->header('X-Cache'), 'HIT';
+        last;
+    }
+}
+
+# the directory is read again every five seconds
+
+cmp_ok reads_of_redis() - $before, '<', 40;
+
+
+
+=== TEST 4: roles hold
+--- scenario
+my $node = node('b');
+
+is get($node)->status, 200;
+is get($node, 'admin')->status, 200;
+is get($node, 'admin')->header('X-Cache'), 'HIT';
+is get($node, 'bob')->status, 404;
+is http($node, GET => path())->status, 401;
+
+
+
+=== TEST 5: a change is seen at once by all workers of the node
+--- scenario
+my $node = cached_node(workers => 3);
+my %worker;
+
+for my $i (1 .. 40) {
+    my $name = "at-once-$i";
+
+    # reads are on their way while it changes, and fill the cache after it
+
+    my @all = http_all((map { [ $node, GET => path(), { as => 'alice' } ] }
+                        1 .. 6),
+                       [ $node, PATCH => path(),
+                         { as => 'alice', body => { name => $name } } ],
+                       (map { [ $node, GET => path(), { as => 'alice' } ] }
+                        1 .. 6));
+
+    is $all[6]->status, 204;
+
+    for my $r (http_all(map { [ $node, GET => path(), { as => 'alice' } ] }
+                        1 .. 6))
+    {
+        $worker{ $r->header('X-Worker') }++;
+        fail 'old: ' . $r->json->{name} if $r->json->{name} ne $name;
+    }
+}
+
+is keys %worker, 3, 'all workers were asked';
+
+
+
+=== TEST 6: other nodes follow
+--- scenario
+my $here = node('b');
+my $there = cached_node(name => 'c');
+my (@lag, $old);
+
+for my $i (1 .. 50) {
+    is get($there)->status, 200;
+    is rename_to($here, "follow-$i"), 204;
+
+    my $start = Time::HiRes::time();
+
+    ok +(wait_for {
+        my $new = get($there)->json->{name} eq "follow-$i";
+        $old++ if !$new;
+        $new;
+    } 2), 'it follows' or last;
+
+    push @lag, 1000 * (Time::HiRes::time() - $start);
+}
+
+@lag = sort { $a <=> $b } @lag;
+$old ||= 0;
+Test::More::note sprintf('first new answer after %.1f ms (median), %.1f ms (last), '
+             . '%d old answers', $lag[@lag / 2], $lag[-1], $old);
+cmp_ok $lag[@lag / 2], '<', 500;
+
+
+
+=== TEST 7: a provisioner's report, told by wsctl, is seen
+--- scenario
+my $node = node('b');
+
+works($node);
+wsctl(qw(job finish), v('dev.job'));
+
+ok wait_for { get($node)->json->{latest_build}{status} eq 'running' } 2;
+works($node);
+is get($node)->json->{latest_build}{status}, 'running';
+
+
+
+=== TEST 8: who is told by a stream reads nothing older
+--- scenario
+my $node = node('b');
+my $other = node('main');
+my $s = sse_open($node, path() . '/watch', { as => 'alice' });
+
+ok $s->wait_event(2, sub { $_->{event} eq 'data' });
+
+for my $i (1 .. 20) {
+    works($node) if $i % 5 == 1;
+    is rename_to($other, "told-$i"), 204;
+    ok $s->wait_event(2, sub { $_->{event} eq 'data'
+                               && $_->{json}{name} eq "told-$i" });
+    is get($node)->json->{name}, "told-$i";
+}
+
+
+
+=== TEST 9: where it is off, and what is changed there
+--- scenario
+my $node = cached_node(name => 'd', config => <<'EOC');
+location / {
+    workspace_api;
+    add_header X-Cache $workspace_cache_status always;
+    add_header X-Worker $pid always;
+}
+location /off {
+    workspace_api;
+    workspace_prefix /off/api/v2;
+    workspace_cache off;
+    add_header X-Cache $workspace_cache_status always;
+}
+EOC
+
+my $r = http($node, GET => '/off' . path(), { as => 'alice', validate => 0 });
+
+is $r->status, 200;
+is $r->header('X-Cache'), undef, 'off';
+
+for my $i (1 .. 10) {
+    works($node);
+    is http($node, PATCH => '/off' . path(),
+            { as => 'alice', validate => 0, body => { name => "off-$i" } })
+       ->status, 204;
+    is get($node)->json->{name}, "off-$i";
+}
+
+
+
+=== TEST 10: everything is deleted behind its back
+--- scenario
+my $node = node('b');
+my $key = (grep { /:w:/ } @{ redis_cmd('KEYS', '*' . v('dev.id')) })[0];
+my $dump = redis_cmd('DUMP', $key);
+
+works($node);
+redis_cmd('DEL', $key);
+ok +(wait_for { get($node)->status == 404 } 2), 'one key';
+
+redis_cmd('RESTORE', $key, 0, $dump);
+works($node);
+
+# a database that is not ours: Redis does not say which
+
+redis_cmd(qw(EVAL), "redis.call('SELECT', 9) return redis.call('FLUSHDB')", 0);
+ok +(wait_for { get($node)->header('X-Cache') ne 'HIT' } 2), 'all keys';
+works($node);
+
+
+
+=== TEST 11: older data is believed when Redis has no newer
+--- scenario
+my $node = node('b');
+my $key = (grep { /:w:/ } @{ redis_cmd('KEYS', '*' . v('dev.id')) })[0];
+my $dump = redis_cmd('DUMP', $key);
+my $name = get($node)->json->{name};
+
+is rename_to($node, 'newer'), 204;
+works($node);
+redis_cmd('RESTORE', $key, 0, $dump, 'REPLACE');
+ok wait_for { get($node)->json->{name} eq $name } 2;
+works($node);
+is get($node)->json->{name}, $name;
+redis_cmd('HSET', $key, 'v', 1000);
+
+
+
+=== TEST 12: the connection that brings the news is lost
+--- scenario
+my $node = node('b');
+
+for my $i (1 .. 5) {
+    works($node);
+
+    # it may come back before anybody asks: what was read before is not used
+
+    my @all = http_all(map { [ $node, GET => path(), { as => 'alice' } ] }
+                       1 .. 6);
+    is scalar(grep { $_->header('X-Cache') eq 'HIT' } @all), 6;
+
+    redis_cmd(qw(CLIENT KILL TYPE pubsub));
+    ok +(wait_for { get($node)->header('X-Cache') ne 'HIT' } 2), 'not used';
+}
+
+works($node);
+
+
+
+=== TEST 13: a change while there are no news is not missed
+--- scenario
+my $node = node('b');
+my $key = (grep { /:w:/ } @{ redis_cmd('KEYS', '*' . v('dev.id')) })[0];
+
+works($node);
+redis_cmd(qw(MULTI));
+redis_cmd(qw(CLIENT KILL TYPE pubsub));
+redis_cmd('HINCRBY', $key, 'v', 1);
+redis_cmd('EXEC');
+redis_cmd('HSET', $key, 'd', redis_cmd('HGET', $key, 'd')
+                             =~ s/"name":"[^"]*"/"name":"unseen"/r);
+ok wait_for { get($node)->json->{name} eq 'unseen' } 3;
+works($node);
+is get($node)->json->{name}, 'unseen';
+
+
+
+=== TEST 14: Redis dies and comes back
+--- scenario
+my $node = node('b');
+
+works($node);
+redis_kill9();
+ok +(wait_for { get($node)->status == 503 } 3), 'not answered from the cache';
+redis_start();
+ok wait_for { get($node)->status == 200 } 5;
+works($node);
+
+
+
+=== TEST 15: a full zone goes on
+--- scenario
+my $node = cached_node(size => '64k');
+my @ids = map {
+    http(POST => '/api/v2/organizations/' . v('acme.id')
+                 . '/members/me/workspaces',
+         { as => 'alice', body => { name => "w$_",
+                                    template_id => v('docker.id') } })
+    ->json->{id}
+} 1 .. 40;
+
+for my $id (@ids, reverse @ids) {
+    my $r = http($node, GET => "/api/v2/workspaces/$id", { as => 'alice' });
+
+    is $r->json->{id}, $id;
+}
+
+my $r = http($node, GET => "/api/v2/workspaces/$ids[0]", { as => 'alice' });
+
+is $r->header('X-Cache'), 'HIT', 'the newest are kept';
+$r = http($node, GET => "/api/v2/workspaces/$ids[30]", { as => 'alice' });
+is $r->header('X-Cache'), 'MISS', 'the oldest are not';
+unlike $node->log(qr/no memory/), qr/./;
+
+
+
+=== TEST 16: reloaded, with the same size and with another
+--- scenario
+my $node = cached_node();
+my $unix = redis()->unix;
+
+ok $node->reload;
+works($node);
+
+for my $size (qw(2m 128k)) {
+    $node->write_conf(http_config => "workspace_redis unix:$unix;"
+                                     . "workspace_cache zone=c:$size;");
+    ok $node->reload, $size;
+    works($node);
+    is rename_to($node, "size-$size"), 204;
+    is get($node)->json->{name}, "size-$size";
+}
+
+
+
+=== TEST 17: a user who may not track: no cache, everything else works
+--- scenario
+redis_cmd(qw(ACL SETUSER weak on >pass ~* &* +@all -client|tracking));
+
+my $node = start_node(
+    name => 'e', workers => 1, location => $main::Shown,
+    http_config => 'workspace_redis unix://weak:pass@' . redis()->unix
+                   . '; workspace_cache zone=c:1m;');
+
+for (1 .. 20) {
+    my $r = get($node);
+    is $r->status, 200;
+    is $r->header('X-Cache'), 'BYPASS';
+}
+
+like $node->log(qr/CLIENT TRACKING was refused/), qr/NOPERM/;
+
+my $s = sse_open($node, path() . '/watch', { as => 'alice' });
+
+ok $s->wait_event(2, sub { $_->{event} eq 'data' }), 'streams work';
+
+
+
+=== TEST 18: what is refused
+--- scenario
+for my $case (['on', 'expected "zone=NAME:SIZE"'], ['zone=a', 'NAME:SIZE'],
+              ['zone=:1m', 'NAME:SIZE'], ['zone=a:', 'NAME:SIZE'],
+              ['zone=a:b', 'NAME:SIZE'], ['zone=a:0', 'NAME:SIZE'],
+              ['zone=a:1k', 'too small: expected 64k at least'],
+              ['zone=a:1m b', 'invalid number of arguments'],
+              ['off; workspace_cache zone=a:1m', 'is duplicate'])
+{
+    my ($status, $out) = nginx_test(location => "workspace_cache $case->[0];");
+
+    is $status, 1, $case->[0];
+    like $out, qr/\Q$case->[1]/;
+    like $out, qr/workspace_cache/;
+}
+
+my ($status, $out) = nginx_test(
+    config => 'location /a { workspace_api; workspace_cache zone=a:1m; }'
+              . 'location /b { workspace_api; workspace_cache zone=b:1m; }');
+
+is $status, 1;
+like $out, qr/has two zones, "a" and "b"/;
+
+($status, $out) = nginx_test(
+    config => 'location /a { workspace_api; workspace_cache zone=a:1m; }'
+              . 'location /b { workspace_api; workspace_cache zone=a:1m; }'
+              . 'location /c { workspace_api; workspace_cache off; }');
+
+is $status, 0, 'one zone in several places' or diag $out;
