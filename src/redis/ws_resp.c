@@ -5,6 +5,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ws_resp.h"
+#include "ws_int.h"
 
 
 static u_char *ws_resp_number(u_char *p, u_char mark, size_t n);
@@ -56,17 +57,12 @@ ws_resp_bulk(u_char *p, ngx_uint_t argc, ngx_str_t *argv)
 static u_char *
 ws_resp_number(u_char *p, u_char mark, size_t n)
 {
-    u_char  digits[20], *d;
+    u_char  digits[WS_INT_LEN], *d;
 
-    d = digits + sizeof(digits);
-
-    do {
-        *--d = (u_char) ('0' + n % 10);
-        n /= 10;
-    } while (n);
+    d = ws_int_digits(digits + WS_INT_LEN, n);
 
     *p++ = mark;
-    p = ngx_cpymem(p, d, digits + sizeof(digits) - d);
+    p = ngx_cpymem(p, d, digits + WS_INT_LEN - d);
     *p++ = '\r';
     *p++ = '\n';
 

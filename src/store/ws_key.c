@@ -7,23 +7,25 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <stdio.h>
+#include "ws_int.h"
 #include "ws_key.h"
 
 
 static ngx_str_t ws_key_tagged(ngx_pool_t *pool, ws_keyspace_t *ks,
-    const char *tag, const char *kind, ngx_str_t *a, ngx_str_t *b);
+    ngx_str_t *tag, const char *kind, ngx_str_t *a, ngx_str_t *b);
 
 
 ngx_str_t
 ws_key(ngx_pool_t *pool, ws_keyspace_t *ks, ngx_uint_t shard,
     const char *kind, ngx_str_t *a, ngx_str_t *b)
 {
-    char  tag[16];
+    u_char     digits[WS_INT_LEN];
+    ngx_str_t  tag;
 
-    snprintf(tag, sizeof(tag), "%u", (unsigned) shard);
+    tag.data = ws_int_digits(digits + WS_INT_LEN, shard);
+    tag.len = digits + WS_INT_LEN - tag.data;
 
-    return ws_key_tagged(pool, ks, tag, kind, a, b);
+    return ws_key_tagged(pool, ks, &tag, kind, a, b);
 }
 
 
@@ -31,7 +33,9 @@ ngx_str_t
 ws_key_dir(ngx_pool_t *pool, ws_keyspace_t *ks, const char *kind,
     ngx_str_t *a)
 {
-    return ws_key_tagged(pool, ks, "dir", kind, a, NULL);
+    ngx_str_t  tag = ngx_string("dir");
+
+    return ws_key_tagged(pool, ks, &tag, kind, a, NULL);
 }
 
 
@@ -52,14 +56,13 @@ static ngx_str_t
 ws_key_tagged(ngx_pool_t *pool, ws_keyspace_t *ks, const char *tag,
     const char *kind, ngx_str_t *a, ngx_str_t *b)
 {
-    size_t     tlen, klen;
+    size_t     klen;
     u_char    *p;
     ngx_str_t  key;
 
-    tlen = ngx_strlen(tag);
     klen = ngx_strlen(kind);
 
-    key.len = ks->prefix.len + 1 + tlen + 2 + klen
+    key.len = ks->prefix.len + 1 + tag->len + 2 + klen
               + (a ? 1 + a->len : 0) + (b ? 1 + b->len : 0);
     key.data = ngx_pnalloc(pool, key.len);
     if (key.data == NULL) {
@@ -69,7 +72,7 @@ ws_key_tagged(ngx_pool_t *pool, ws_keyspace_t *ks, const char *tag,
 
     p = ngx_cpymem(key.data, ks->prefix.data, ks->prefix.len);
     *p++ = '{';
-    p = ngx_cpymem(p, tag, tlen);
+    p = ngx_cpymem(p, tag->data, tag->len);
     *p++ = '}';
     *p++ = ':';
     p = ngx_cpymem(p, kind, klen);
@@ -124,13 +127,16 @@ ws_lower_str(ngx_pool_t *pool, ngx_str_t *name)
 ngx_str_t
 ws_int_str(ngx_pool_t *pool, int64_t n)
 {
-    ngx_str_t  s;
+    u_char     *end;
+    ngx_str_t   s;
 
     s.len = 0;
-    s.data = ngx_pnalloc(pool, 24);
+    s.data = ngx_pnalloc(pool, WS_INT_LEN);
 
     if (s.data) {
-        s.len = snprintf((char *) s.data, 24, "%lld", (long long) n);
+        end = s.data + WS_INT_LEN;
+        s.data = ws_int_signed(end, n);
+        s.len = end - s.data;
     }
 
     return s;
