@@ -19,6 +19,7 @@ static int ws_check_workspace(ws_check_item_t *item);
 static int ws_check_meta(ws_check_item_t *item, ws_workspace_t *w);
 static int ws_check_name(ws_check_item_t *item, ws_workspace_t *w);
 static int ws_check_indexes(ws_check_item_t *item, ws_workspace_t *w);
+static int ws_check_roster(ws_check_item_t *item, ws_workspace_t *w);
 static int ws_check_lease(ws_check_item_t *item, ws_workspace_t *w);
 static const char *ws_check_lease_due(ws_check_item_t *item,
     ngx_str_t *have);
@@ -90,6 +91,10 @@ ws_check_workspace(ws_check_item_t *item)
 
     if (rc == WS_EXIT_OK) {
         rc = ws_check_indexes(item, w);
+    }
+
+    if (rc == WS_EXIT_OK) {
+        rc = ws_check_roster(item, w);
     }
 
     if (rc == WS_EXIT_OK) {
@@ -198,6 +203,20 @@ ws_check_indexes(ws_check_item_t *item, ws_workspace_t *w)
     }
 
     return rc;
+}
+
+
+/* field ag repeats what d says of the agents */
+
+static int
+ws_check_roster(ws_check_item_t *item, ws_workspace_t *w)
+{
+    ngx_str_t  ag;
+
+    ngx_str_set(&ag, "ag");
+
+    return ws_check_expect(item, "HGET", item->k->key, &ag,
+                           w->roster.data ? &w->roster : NULL);
 }
 
 
