@@ -12,7 +12,6 @@
 #include "ws_time.h"
 
 
-
 #define WS_JSON_ROOM_MIN  64
 
 

@@ -53,7 +53,7 @@ ws_key_workspace(ngx_pool_t *pool, ws_keyspace_t *ks, const ws_uuid_t *id)
 
 
 static ngx_str_t
-ws_key_tagged(ngx_pool_t *pool, ws_keyspace_t *ks, const char *tag,
+ws_key_tagged(ngx_pool_t *pool, ws_keyspace_t *ks, ngx_str_t *tag,
     const char *kind, ngx_str_t *a, ngx_str_t *b)
 {
     size_t     klen;
