@@ -396,7 +396,21 @@ ok $s->wait_event(2, sub { $_->{event} eq 'data' }), 'streams work';
 
 
 
-=== TEST 18: what is refused
+=== TEST 18: a user who may do what the documentation says
+--- scenario
+redis_cmd(qw(ACL SETUSER strong on >pass resetchannels ~ws:* &ws:*
+             &__redis__:invalidate +@all));
+
+my $node = cached_node(
+    name => 'e', http_config => 'workspace_redis unix://strong:pass@'
+                                . redis()->unix
+                                . '; workspace_cache zone=c:1m;');
+
+is get($node)->header('X-Cache'), 'HIT';
+
+
+
+=== TEST 19: what is refused
 --- scenario
 for my $case (['on', 'expected "zone=NAME:SIZE"'], ['zone=a', 'NAME:SIZE'],
               ['zone=:1m', 'NAME:SIZE'], ['zone=a:', 'NAME:SIZE'],

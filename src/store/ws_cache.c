@@ -188,7 +188,8 @@ ws_cache_track(ws_cache_t *cache, ngx_pool_t *pool)
 
     for (i = 0; i < n; i++) {
 
-        p = ngx_pnalloc(pool, ks->prefix.len + NGX_INT_T_LEN + sizeof("{}:w:"));
+        p = ngx_pnalloc(pool, ks->prefix.len + NGX_INT_T_LEN
+                              + sizeof("{}:w:"));
         if (p == NULL) {
             return NGX_ERROR;
         }
