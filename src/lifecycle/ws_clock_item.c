@@ -33,6 +33,7 @@ typedef struct {
     ws_redis_cmd_t      *cmd;
     ws_workspace_t      *w;
     int64_t              alive_ms;  /* the agent's last sign of life */
+    int64_t              lease_ms;  /* when the lease ends, as stored */
     ws_dir_ref_t         owner;
     ws_dir_ref_t         version;
     ws_txn_t             txn;
@@ -178,6 +179,8 @@ ws_clock_item_loaded(void *data, ws_reply_t *reply)
         alive = &reply->elts[6].str;
         item->alive_ms = ngx_max(0, ngx_atoi(alive->data, alive->len));
     }
+
+    item->lease_ms = item->w->lease_ms;
 
     ws_clock_item_decide(item);
 }
@@ -392,9 +395,23 @@ ws_clock_item_commit(ws_clock_item_t *item)
 
     if (ws_txn_init(&item->txn, item->pool) != NGX_OK
         || ws_workspace_commit(item->w, item->store->ks, &item->txn, NULL)
-           != NGX_OK
-        || ws_txn_argv(&item->txn, &argc, &argv) != NGX_OK)
+           != NGX_OK)
     {
+        ws_clock_item_end(item);
+        return;
+    }
+
+    if (item->due.kind == WS_DUE_LEASE) {
+
+        /* a heartbeat, which leaves the version alone, may just have come */
+
+        ws_txn_require(&item->txn,
+                       ws_key_workspace(item->pool, item->store->ks,
+                                        &item->due.workspace),
+                       "e", ws_int_str(item->pool, item->lease_ms));
+    }
+
+    if (ws_txn_argv(&item->txn, &argc, &argv) != NGX_OK) {
         ws_clock_item_end(item);
         return;
     }
