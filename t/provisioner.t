@@ -378,18 +378,41 @@ is wsctl('check'), '', 'all invariants hold';
 --- scenario
 my $job = v('job');
 
-for my $resources (
-    {}, ['x'], [{ type => 't' }], [{ name => 'n', type => 1 }],
-    [{ name => 'n', type => 't', agents => [{}] }],
-    [{ name => 'n', type => 't', agents => [{ name => 'a',
-                                              apps => [{}] }] }],
-    [{ name => 'n', type => 't', daily_cost => -1 }])
+for my $case (
+    [{}, 'must be a list'],
+    ['x', '[0]: must be an object'],
+    [{ type => 't' }, '[0].name: is required'],
+    [{ name => 'n', type => 1 }, '[0].type: is of the wrong type'],
+    [{ name => 'n', type => 't', daily_cost => -1 },
+     '[0].daily_cost: is out of range'],
+    [{ name => 'n', type => 't', agents => 1 },
+     '[0].agents: must be a list'],
+    [{ name => 'n', type => 't', agents => [{ name => 'a' }, {}] },
+     '[0].agents[1].name: is required'],
+    [{ name => 'n', type => 't',
+       agents => [{ name => 'a', apps => [{ slug => 's',
+                                            health => 'fine' }] }] },
+     '[0].agents[0].apps[0].health: has an unknown value'],
+    [{ name => 'n', type => 't', metadata => [{}] },
+     '[0].metadata[0].key: is required'])
 {
-    my $r = report('p1', $job, 'complete', resources => $resources);
+    my ($what, $detail) = @$case;
 
-    is $r->status, 400, WorkspaceTest::Http::encode($resources);
-    is $r->json->{validations}[0]{field}, 'resources';
-    ok length $r->json->{validations}[0]{detail};
+    for my $good (0, 1) {
+        my $list = $detail eq 'must be a list' ? $what
+                   : [({ name => 'good', type => 't', agents => [
+                         { name => 'a', apps => [{ slug => 's' }] }] }) x $good,
+                      $what];
+        my $r = report('p1', $job, 'complete', resources => $list);
+        my $where = $detail;
+
+        $where =~ s/^\[0\]/[$good]/;
+
+        is $r->status, 400;
+        is $r->json->{validations}[0]{field}, 'resources';
+        is $r->json->{validations}[0]{detail}, $where
+            if ref $list eq 'ARRAY';
+    }
 }
 
 my $r = report('p1', $job, 'complete', state => 'x' x (256 * 1024 + 1));

@@ -324,6 +324,7 @@ ws_build_set_resources(ws_workspace_t *w, json_t *resources, int64_t now_ms,
 
     build = ws_workspace_build(w);
 
+    ctx.pool = w->pool;
     ctx.owner = w->meta.owner;
     ctx.transition = json_string_value(json_object_get(build, "transition"));
     ctx.now_ms = now_ms;

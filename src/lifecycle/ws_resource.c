@@ -8,12 +8,14 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <stdio.h>
 #include "ws_json.h"
 #include "ws_json_set.h"
 #include "ws_resource.h"
 
 
-#define WS_FIELD_STR_MAX  (64 * 1024)
+#define WS_FIELD_STR_MAX        (64 * 1024)
+#define WS_RESOURCE_DETAIL_MAX  256
 
 
 typedef struct {
@@ -39,11 +41,13 @@ static ngx_int_t ws_resource_apps(ws_resource_ctx_t *ctx, json_t *given,
     json_t *agent);
 static ngx_int_t ws_resource_metadata(ws_resource_ctx_t *ctx, json_t *given,
     json_t *resource);
-static ngx_int_t ws_resource_list(ws_resource_ctx_t *ctx, json_t *given,
-    size_t max);
+static ngx_int_t ws_resource_list(ws_resource_ctx_t *ctx, const char *name,
+    json_t *given, size_t max);
 static ngx_int_t ws_resource_id(ws_resource_ctx_t *ctx, json_t *out);
+static void ws_resource_enter(ws_resource_ctx_t *ctx, const char *list,
+    size_t index);
 static ngx_int_t ws_resource_declined(ws_resource_ctx_t *ctx,
-    const char *detail);
+    const char *field, const char *detail);
 
 
 static const char *const  ws_agent_status_values[] = {
@@ -129,9 +133,10 @@ ws_resource_complete(ws_resource_ctx_t *ctx, json_t *given, json_t **out)
     ngx_int_t   rc;
 
     ctx->daily_cost = 0;
+    ctx->depth = 0;
 
     list = json_array();
-    rc = ws_resource_list(ctx, given, WS_RESOURCES_MAX);
+    rc = ws_resource_list(ctx, "", given, WS_RESOURCES_MAX);
 
     json_array_foreach(given, i, item) {
         if (rc != NGX_OK) {
@@ -139,10 +144,16 @@ ws_resource_complete(ws_resource_ctx_t *ctx, json_t *given, json_t **out)
         }
 
         resource = json_object();
+
+        ws_resource_enter(ctx, "", i);
         rc = ws_resource_one(ctx, item, resource);
 
         if (json_array_append_new(list, resource) != 0) {
             rc = NGX_ERROR;
+        }
+
+        if (rc == NGX_OK) {
+            ctx->depth--;
         }
     }
 
@@ -199,7 +210,7 @@ ws_resource_one(ws_resource_ctx_t *ctx, json_t *given, json_t *out)
     cost = ws_json_get_int(out, "daily_cost", 0);
 
     if (cost < 0 || cost > INT32_MAX) {
-        return ws_resource_declined(ctx, "daily_cost is out of range");
+        return ws_resource_declined(ctx, "daily_cost", "is out of range");
     }
 
     ctx->daily_cost += cost;
@@ -220,7 +231,7 @@ ws_resource_agents(ws_resource_ctx_t *ctx, json_t *given, json_t *resource)
     json_t     *list, *item, *agent;
     ngx_int_t   rc;
 
-    rc = ws_resource_list(ctx, given, WS_AGENTS_MAX);
+    rc = ws_resource_list(ctx, "agents", given, WS_AGENTS_MAX);
 
     if (rc != NGX_OK || json_array_size(given) == 0) {
         return rc;
@@ -239,10 +250,14 @@ ws_resource_agents(ws_resource_ctx_t *ctx, json_t *given, json_t *resource)
             return NGX_ERROR;
         }
 
+        ws_resource_enter(ctx, "agents", i);
+
         rc = ws_resource_agent(ctx, item, agent);
         if (rc != NGX_OK) {
             return rc;
         }
+
+        ctx->depth--;
 
         rc = ws_json_set(agent, "resource_id",
                          json_incref(json_object_get(resource, "id")));
@@ -270,8 +285,8 @@ ws_resource_agent(ws_resource_ctx_t *ctx, json_t *given, json_t *out)
     json_object_foreach(json_object_get(out, "environment_variables"), key, v)
     {
         if (!json_is_string(v)) {
-            return ws_resource_declined(ctx,
-                                 "environment_variables must be strings");
+            return ws_resource_declined(ctx, "environment_variables",
+                                        "must hold strings");
         }
     }
 
@@ -294,7 +309,7 @@ ws_resource_apps(ws_resource_ctx_t *ctx, json_t *given, json_t *agent)
     json_t     *list, *item, *app, *check, *empty;
     ngx_int_t   rc;
 
-    rc = ws_resource_list(ctx, given, WS_APPS_MAX);
+    rc = ws_resource_list(ctx, "apps", given, WS_APPS_MAX);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -314,6 +329,8 @@ ws_resource_apps(ws_resource_ctx_t *ctx, json_t *given, json_t *agent)
         {
             return NGX_ERROR;
         }
+
+        ws_resource_enter(ctx, "apps", i);
 
         rc = ws_resource_fields(ctx, ws_app_table, item, app);
         if (rc != NGX_OK) {
@@ -335,6 +352,8 @@ ws_resource_apps(ws_resource_ctx_t *ctx, json_t *given, json_t *agent)
         if (rc != NGX_OK) {
             return rc;
         }
+
+        ctx->depth--;
     }
 
     return NGX_OK;
@@ -348,7 +367,7 @@ ws_resource_metadata(ws_resource_ctx_t *ctx, json_t *given, json_t *resource)
     json_t     *list, *item, *entry;
     ngx_int_t   rc;
 
-    rc = ws_resource_list(ctx, given, WS_RESOURCES_MAX);
+    rc = ws_resource_list(ctx, "metadata", given, WS_RESOURCES_MAX);
 
     if (rc != NGX_OK || json_array_size(given) == 0) {
         return rc;
@@ -367,10 +386,14 @@ ws_resource_metadata(ws_resource_ctx_t *ctx, json_t *given, json_t *resource)
             return NGX_ERROR;
         }
 
+        ws_resource_enter(ctx, "metadata", i);
+
         rc = ws_resource_fields(ctx, ws_metadata_table, item, entry);
         if (rc != NGX_OK) {
             return rc;
         }
+
+        ctx->depth--;
     }
 
     return NGX_OK;
@@ -380,18 +403,19 @@ ws_resource_metadata(ws_resource_ctx_t *ctx, json_t *given, json_t *resource)
 /* absent and null are an empty list */
 
 static ngx_int_t
-ws_resource_list(ws_resource_ctx_t *ctx, json_t *given, size_t max)
+ws_resource_list(ws_resource_ctx_t *ctx, const char *name, json_t *given,
+    size_t max)
 {
     if (given == NULL || json_is_null(given)) {
         return NGX_OK;
     }
 
     if (!json_is_array(given)) {
-        return ws_resource_declined(ctx, "a list was expected");
+        return ws_resource_declined(ctx, name, "must be a list");
     }
 
     if (json_array_size(given) > max) {
-        return ws_resource_declined(ctx, "a list is too long");
+        return ws_resource_declined(ctx, name, "is too long a list");
     }
 
     return NGX_OK;
@@ -406,7 +430,7 @@ ws_resource_fields(ws_resource_ctx_t *ctx, const ws_field_t *fields,
     const ws_field_t  *f;
 
     if (!json_is_object(given)) {
-        return ws_resource_declined(ctx, "an object was expected");
+        return ws_resource_declined(ctx, "", "must be an object");
     }
 
     for (f = fields; f->name; f++) {
@@ -429,7 +453,7 @@ ws_resource_field(ws_resource_ctx_t *ctx, const ws_field_t *f, json_t *v,
 
     if (v == NULL || json_is_null(v)) {
         if (f->required) {
-            return ws_resource_declined(ctx, "a required field is missing");
+            return ws_resource_declined(ctx, f->name, "is required");
         }
 
         if (f->dflt == NULL) {
@@ -443,11 +467,11 @@ ws_resource_field(ws_resource_ctx_t *ctx, const ws_field_t *f, json_t *v,
     if (f->type == JSON_TRUE ? !json_is_boolean(v)
                              : json_typeof(v) != f->type)
     {
-        return ws_resource_declined(ctx, "a field is of the wrong type");
+        return ws_resource_declined(ctx, f->name, "is of the wrong type");
     }
 
     if (json_is_string(v) && json_string_length(v) > WS_FIELD_STR_MAX) {
-        return ws_resource_declined(ctx, "a string is too long");
+        return ws_resource_declined(ctx, f->name, "is too long");
     }
 
     for (i = 0; f->values && f->values[i]; i++) {
@@ -457,7 +481,7 @@ ws_resource_field(ws_resource_ctx_t *ctx, const ws_field_t *f, json_t *v,
     }
 
     if (f->values && f->values[i] == NULL) {
-        return ws_resource_declined(ctx, "a field has an unknown value");
+        return ws_resource_declined(ctx, f->name, "has an unknown value");
     }
 
     return ws_json_set(out, f->name, json_incref(v));
@@ -475,10 +499,47 @@ ws_resource_id(ws_resource_ctx_t *ctx, json_t *out)
 }
 
 
-static ngx_int_t
-ws_resource_declined(ws_resource_ctx_t *ctx, const char *detail)
+/* one element of a list; left by ctx->depth-- */
+
+static void
+ws_resource_enter(ws_resource_ctx_t *ctx, const char *list, size_t index)
 {
+    ctx->at[ctx->depth].list = list;
+    ctx->at[ctx->depth].index = index;
+    ctx->depth++;
+}
+
+
+/* "[0].agents[1].name: is required" */
+
+static ngx_int_t
+ws_resource_declined(ws_resource_ctx_t *ctx, const char *field,
+    const char *detail)
+{
+    char        *text, *p, *end;
+    ngx_uint_t   i;
+
     ctx->detail = detail;
+
+    text = ngx_pnalloc(ctx->pool, WS_RESOURCE_DETAIL_MAX);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* names and messages are ours, and short */
+
+    p = text;
+    end = text + WS_RESOURCE_DETAIL_MAX;
+
+    for (i = 0; i < ctx->depth; i++) {
+        p += snprintf(p, end - p, "%s%s[%lu]", i ? "." : "", ctx->at[i].list,
+                      (unsigned long) ctx->at[i].index);
+    }
+
+    (void) snprintf(p, end - p, "%s%s%s%s", *field && p > text ? "." : "",
+                    field, *field || p > text ? ": " : "", detail);
+
+    ctx->detail = text;
 
     return NGX_DECLINED;
 }

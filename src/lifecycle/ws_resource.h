@@ -19,13 +19,24 @@
 #define WS_APPS_MAX       64        /* of an agent */
 
 
+/* lists inside each other: resources, their agents, the agents' apps */
+#define WS_RESOURCE_DEPTH  3
+
 typedef struct {
+    ngx_pool_t   *pool;             /* for the detail */
     ws_uuid_t     owner;            /* ids are made in this one's shard */
     ws_uuid_t     job;
     const char   *transition;
     int64_t       now_ms;
     int64_t       daily_cost;       /* out: the sum over the resources */
-    const char   *detail;           /* out, when declined: what is wrong */
+    const char   *detail;           /* out, when declined: what is wrong,
+                                       where: "[0].agents[1].name: ..." */
+
+    ngx_uint_t    depth;            /* private: the place being looked at */
+    struct {
+        const char  *list;
+        size_t       index;
+    } at[WS_RESOURCE_DEPTH];
 } ws_resource_ctx_t;
 
 
