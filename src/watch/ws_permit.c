@@ -45,7 +45,7 @@ ws_permit_ask(ws_permit_t *permit, ws_dir_t *dir, ws_watcher_id_t *who,
         return NGX_DECLINED;
     }
 
-    return ws_policy_allows(&user->subject, WS_ACTION_WATCH, owner, org);
+    return ws_policy_allows(&user->subject, permit->action, owner, org);
 }
 
 

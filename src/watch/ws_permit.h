@@ -1,6 +1,7 @@
 /*
- * Whether somebody may still watch a workspace: the same question as at the
- * beginning of the stream, asked of the directory's cache again and again.
+ * Whether somebody may still see what a stream shows of a workspace: the same
+ * question as at its beginning, asked of the directory's cache again and
+ * again.
  */
 
 
@@ -29,6 +30,7 @@ typedef struct {
 typedef struct {
     void           (*handler)(void *data);
     void            *data;
+    ngx_uint_t       action;        /* ws_action_e */
 
     ws_dir_ref_t     user;
     ws_dir_ref_t     token;
@@ -36,7 +38,7 @@ typedef struct {
 
 
 /*
- * NGX_OK        may watch a workspace of that owner in that organization
+ * NGX_OK        may do it with a workspace of that owner in that organization
  * NGX_DECLINED  the token is gone or expired, the user is not active, or the
  *               roles allow it no more
  * NGX_AGAIN     the handler will be called, then ask again

@@ -136,16 +136,19 @@ ws_stream_prepare(ngx_http_request_t *r, ngx_uint_t json)
 
     ws_stream_type(r, json);
 
-    if (json) {
-        return NGX_OK;
-    }
-
 #if (NGX_HTTP_GZIP)
-    /* hundreds of kilobytes for each stream, to save few */
+    /*
+     * hundreds of kilobytes for each stream of events, to save few; and it
+     * would not tell when a piece has been sent
+     */
 
     r->gzip_tested = 1;
     r->gzip_ok = 0;
 #endif
+
+    if (json) {
+        return NGX_OK;
+    }
 
     if (ws_stream_add_header(r, &cache_control, &no_cache) != NGX_OK) {
         return NGX_ERROR;
@@ -371,11 +374,17 @@ ws_stream_finish(ws_stream_t *stream, ws_event_t *event)
     ngx_buf_t  *b;
     ngx_int_t   rc;
 
-    b = ws_stream_buf(stream, event->bare, event->last);
+    if (event) {
+        b = ws_stream_buf(stream, event->start, event->last);
+        stream->events[b - stream->bufs] = ws_event_ref(event);
+
+    } else {
+        b = ws_stream_buf(stream, NULL, NULL);
+        b->memory = 0;
+    }
+
     b->last_buf = 1;
     b->last_in_chain = 1;
-
-    stream->events[b - stream->bufs] = ws_event_ref(event);
 
     rc = ws_stream_output(stream, b);
 

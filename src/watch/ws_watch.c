@@ -11,20 +11,40 @@
 #include "ws_watch.h"
 #include "ws_watcher.h"
 #include "ws_dir.h"
+#include "ws_policy.h"
 #include "ws_sse.h"
 
 
-static ws_watcher_t *ws_watch_watcher(ws_watch_t *watch,
+/* one that watches a workspace */
+
+typedef struct {
+    ws_watcher_t        w;          /* must be first */
+    ws_subscriber_t     subscriber;
+} ws_topic_watcher_t;
+
+
+static ws_topic_watcher_t *ws_watch_watcher(ws_watch_t *watch,
     ngx_http_request_t *r, ws_watch_open_t *open, ws_state_t *state);
+static ws_event_t *ws_watch_take(ws_watcher_t *w, ngx_uint_t *last);
+static void ws_watch_leave(ws_watcher_t *w);
+static void ws_watch_subject(ws_watcher_t *w, const ws_uuid_t **owner,
+    const ws_uuid_t **org);
 static ngx_uint_t ws_watch_knows_ids(ngx_http_request_t *r);
 static void ws_watch_start(ws_watcher_t *w);
 static void ws_watch_stop(ws_watch_t *watch);
 
 static void ws_watch_woken(ws_subscriber_t *subscriber);
 static void ws_watch_drained(ws_stream_t *stream);
-static void ws_watch_gone(ws_stream_t *stream);
 static void ws_watch_freed(ws_stream_t *stream);
 static void ws_watch_changed(void *data, ngx_str_t *kind, ngx_str_t *id);
+
+
+static const ws_watch_source_t  ws_watch_source = {
+    ws_watch_take,
+    ws_watch_leave,
+    ws_watch_subject,
+    WS_ACTION_WATCH
+};
 
 
 ws_watch_t *
@@ -81,10 +101,7 @@ ngx_int_t
 ws_watch_open(ws_watch_t *watch, ngx_http_request_t *r, ws_watch_open_t *open,
     ws_state_t *state)
 {
-    ngx_int_t      rc;
-    ws_watcher_t  *w;
-
-    static ngx_str_t  ping = ngx_string(WS_SSE_PING);
+    ws_topic_watcher_t  *w;
 
     /* a stream cannot be a part of another answer */
 
@@ -97,21 +114,52 @@ ws_watch_open(ws_watch_t *watch, ngx_http_request_t *r, ws_watch_open_t *open,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ws_watch_start(w);
-
     if (ws_topic_join(watch->topics, &w->subscriber, &open->id, state)
         != NGX_OK)
     {
-        ws_watch_gone(&w->stream);
+        ws_watch_gone(&w->w.stream);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    return ws_watch_begin(&w->w, r);
+}
+
+
+void
+ws_watch_init(ws_watcher_t *w, ws_watch_t *watch,
+    const ws_watch_source_t *source, const ws_uuid_t *user, ngx_str_t *token)
+{
+    w->watch = watch;
+    w->source = source;
+
+    w->stream.drained = ws_watch_drained;
+    w->stream.gone = ws_watch_gone;
+    w->stream.freed = ws_watch_freed;
+
+    w->who.user = *user;
+
+    if (token->len == WS_TOKEN_ID_LEN) {
+        w->who.has_token = 1;
+        ngx_memcpy(w->who.token, token->data, WS_TOKEN_ID_LEN);
+    }
+
+    ws_watch_start(w);
+}
+
+
+ngx_int_t
+ws_watch_begin(ws_watcher_t *w, ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    static ngx_str_t  ping = ngx_string(WS_SSE_PING);
 
     rc = ws_stream_open(&w->stream, r, &ping);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    if (watch->quit) {
+    if (w->watch->quit) {
         w->end = WS_WATCH_QUIT;
         ws_watch_wake(w);
     }
@@ -122,22 +170,17 @@ ws_watch_open(ws_watch_t *watch, ngx_http_request_t *r, ws_watch_open_t *open,
 }
 
 
-static ws_watcher_t *
+static ws_topic_watcher_t *
 ws_watch_watcher(ws_watch_t *watch, ngx_http_request_t *r,
     ws_watch_open_t *open, ws_state_t *state)
 {
-    ws_watcher_t  *w;
+    ws_topic_watcher_t  *w;
 
-    w = ngx_pcalloc(r->pool, sizeof(ws_watcher_t));
+    w = ngx_pcalloc(r->pool, sizeof(ws_topic_watcher_t));
     if (w == NULL) {
         return NULL;
     }
 
-    w->watch = watch;
-
-    w->stream.drained = ws_watch_drained;
-    w->stream.gone = ws_watch_gone;
-    w->stream.freed = ws_watch_freed;
     w->subscriber.wake = ws_watch_woken;
 
     if (ws_sse_parse_id(&open->last_event_id, &w->subscriber.seen) != NGX_OK
@@ -147,17 +190,39 @@ ws_watch_watcher(ws_watch_t *watch, ngx_http_request_t *r,
         w->subscriber.seen = state->version;
     }
 
-    w->bare = open->bare && open->last_event_id.len == 0
+    w->w.bare = open->bare && open->last_event_id.len == 0
               && !ws_watch_knows_ids(r);
 
-    w->who.user = open->user;
-
-    if (open->token.len == WS_TOKEN_ID_LEN) {
-        w->who.has_token = 1;
-        ngx_memcpy(w->who.token, open->token.data, WS_TOKEN_ID_LEN);
-    }
+    ws_watch_init(&w->w, watch, &ws_watch_source, &open->user, &open->token);
 
     return w;
+}
+
+
+static ws_event_t *
+ws_watch_take(ws_watcher_t *w, ngx_uint_t *last)
+{
+    return ws_topic_take(&((ws_topic_watcher_t *) w)->subscriber);
+}
+
+
+static void
+ws_watch_leave(ws_watcher_t *w)
+{
+    ws_topic_leave(&((ws_topic_watcher_t *) w)->subscriber);
+}
+
+
+static void
+ws_watch_subject(ws_watcher_t *w, const ws_uuid_t **owner,
+    const ws_uuid_t **org)
+{
+    ws_topic_t  *topic;
+
+    topic = ((ws_topic_watcher_t *) w)->subscriber.topic;
+
+    *owner = ws_topic_owner(topic);
+    *org = ws_topic_org(topic);
 }
 
 
@@ -221,7 +286,7 @@ ws_watch_woken(ws_subscriber_t *subscriber)
     ws_watcher_t  *w;
 
     w = (ws_watcher_t *) ((u_char *) subscriber
-                          - offsetof(ws_watcher_t, subscriber));
+                          - offsetof(ws_topic_watcher_t, subscriber));
 
     /* it is served when what is under way has been sent */
 
@@ -238,7 +303,7 @@ ws_watch_drained(ws_stream_t *stream)
 }
 
 
-static void
+void
 ws_watch_gone(ws_stream_t *stream)
 {
     ws_watcher_t *w = (ws_watcher_t *) stream;
@@ -247,7 +312,7 @@ ws_watch_gone(ws_stream_t *stream)
 
     watch = w->watch;
 
-    ws_topic_leave(&w->subscriber);
+    w->source->leave(w);
     ws_watch_check_end(w);
 
     ngx_queue_remove(&w->slot);

@@ -129,6 +129,7 @@ static void
 ws_watch_serve(ws_watcher_t *w)
 {
     ngx_int_t    rc;
+    ngx_uint_t   last;
     ws_event_t  *event;
 
     if (w->end == WS_WATCH_QUIT) {
@@ -150,7 +151,16 @@ ws_watch_serve(ws_watcher_t *w)
         return;
     }
 
-    event = ws_topic_take(&w->subscriber);
+    last = 0;
+
+    event = w->source->take(w, &last);
+
+    if (last) {
+        ws_stream_finish(&w->stream, event);
+        ws_event_unref(event);
+        return;
+    }
+
     if (event == NULL) {
         return;
     }
@@ -235,8 +245,8 @@ ws_watch_goodbye(ws_watcher_t *w)
 static void
 ws_watch_check(ws_watcher_t *w)
 {
-    ngx_int_t    rc;
-    ws_topic_t  *topic;
+    ngx_int_t          rc;
+    const ws_uuid_t   *owner, *org;
 
     if (w->permit == NULL) {
         w->permit = ngx_calloc(sizeof(ws_permit_t), w->watch->store->log);
@@ -246,12 +256,12 @@ ws_watch_check(ws_watcher_t *w)
 
         w->permit->handler = ws_watch_check_handler;
         w->permit->data = w;
+        w->permit->action = w->source->action;
     }
 
-    topic = w->subscriber.topic;
+    w->source->subject(w, &owner, &org);
 
-    rc = ws_permit_ask(w->permit, w->watch->store->dir, &w->who,
-                       ws_topic_owner(topic), ws_topic_org(topic));
+    rc = ws_permit_ask(w->permit, w->watch->store->dir, &w->who, owner, org);
 
     if (rc == NGX_AGAIN) {
         return;

@@ -1,6 +1,6 @@
 /*
- * What a stream in a worker consists of; for ws_watch.c and ws_watch_run.c,
- * nobody else.
+ * What a stream in a worker consists of; for ws_watch.c, ws_watch_run.c and
+ * ws_follow.c, nobody else.
  */
 
 
@@ -29,9 +29,34 @@ typedef enum {
 } ws_watch_end_e;
 
 
+typedef struct ws_watcher_s  ws_watcher_t;
+
+
+/*
+ * Where the events of a stream come from.
+ *
+ * take     the next event, whose reference is the caller's, or NULL: none
+ *          now.  With *last set the stream ends, after the event if there is
+ *          one
+ * leave    the stream is gone: nothing will be taken
+ * subject  whose workspace it is about
+ * action   what one must be allowed to do with it, ws_action_e
+ *
+ * ws_watch_wake() tells that there may be something to take.
+ */
+
 typedef struct {
+    ws_event_t       *(*take)(ws_watcher_t *w, ngx_uint_t *last);
+    void              (*leave)(ws_watcher_t *w);
+    void              (*subject)(ws_watcher_t *w, const ws_uuid_t **owner,
+                                 const ws_uuid_t **org);
+    ngx_uint_t          action;
+} ws_watch_source_t;
+
+
+struct ws_watcher_s {
     ws_stream_t         stream;     /* must be first */
-    ws_subscriber_t     subscriber;
+    const ws_watch_source_t  *source;
     ws_watch_t         *watch;
     ws_watcher_id_t     who;
     ws_permit_t        *permit;     /* being asked */
@@ -43,7 +68,7 @@ typedef struct {
     unsigned            ping:1;     /* it is time for one */
     unsigned            queued:1;   /* in run */
     unsigned            closing:1;  /* in closing */
-} ws_watcher_t;
+};
 
 
 struct ws_watch_s {
@@ -65,6 +90,16 @@ struct ws_watch_s {
     unsigned            quit:1;
 };
 
+
+/*
+ * Begins a stream: ws_watch_init() in zeroed memory of the request's pool,
+ * then ws_watch_begin(), which returns what ws_watch_open() does, or
+ * ws_watch_gone().
+ */
+void ws_watch_init(ws_watcher_t *w, ws_watch_t *watch,
+    const ws_watch_source_t *source, const ws_uuid_t *user, ngx_str_t *token);
+ngx_int_t ws_watch_begin(ws_watcher_t *w, ngx_http_request_t *r);
+void ws_watch_gone(ws_stream_t *stream);
 
 /* has the stream served in this turn of the event loop */
 void ws_watch_wake(ws_watcher_t *w);
