@@ -4,6 +4,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Proxy;
 
 our $Shown = 'add_header X-Cache $workspace_cache_status always;'
              . ' add_header X-Worker $pid always;';
@@ -147,7 +148,92 @@ is keys %worker, 3, 'all workers were asked';
 
 
 
-=== TEST 6: other nodes follow
+=== TEST 6: at once, even if Redis' message takes its time
+--- scenario
+my $proxy = WorkspaceTest::Proxy->new(to => v('redis.port'));
+my $node = cached_node(
+    name => 'p', workers => 3,
+    http_config => "workspace_redis @{[$proxy->url]}; workspace_cache zone=c:1m;"
+);
+
+$proxy->mute('__redis__:invalidate');
+
+# of a change elsewhere, nobody knows now
+
+is rename_to(node('main'), 'elsewhere'), 204;
+ok +(wait_for { $proxy->muted }), 'the message is on its way';
+isnt get($node)->json->{name}, 'elsewhere';
+
+my %worker;
+
+for my $i (1 .. 5) {
+    is rename_to($node, "here-$i"), 204;
+
+    for my $r (http_all(map { [ $node, GET => path(), { as => 'alice' } ] }
+                        1 .. 8))
+    {
+        $worker{ $r->header('X-Worker') }++;
+        is $r->json->{name}, "here-$i";
+    }
+}
+
+is keys %worker, 3, 'all workers were asked';
+
+$proxy->go;
+
+
+
+=== TEST 7: what was read before a change is not kept after it
+--- scenario
+my $other = http(POST => '/api/v2/organizations/' . v('acme.id')
+                         . '/members/me/workspaces',
+                 { as => 'alice', body => { name => 'other',
+                                            template_id => v('docker.id') } })
+            ->json->{id};
+my $proxy = WorkspaceTest::Proxy->new(to => v('redis.port'));
+my $node = cached_node(
+    name => 'p',
+    http_config => "workspace_redis @{[$proxy->url]} read_timeout=20s;"
+                   . 'workspace_cache zone=c:1m;'
+);
+my $get_other = sub {
+    http($node, GET => "/api/v2/workspaces/$other",
+         { as => 'alice', timeout => $_[0], validate => 0 });
+};
+
+ok +(wait_for { $get_other->(5)->header('X-Cache') eq 'HIT' });
+
+is rename_to(node('main'), 'slow'), 204;
+$proxy->mute('"name":"slow"');
+
+# the answer to this read is on its way ...
+
+my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                 PeerPort => $node->port);
+
+print $sock 'GET ' . path() . " HTTP/1.0\r\nCoder-Session-Token: "
+            . v('alice.token') . "\r\n\r\n";
+$sock->flush;
+
+ok +(wait_for { $proxy->muted }), 'read';
+
+# ... when the workspace changes, and another, of which the node knows then
+
+is rename_to(node('main'), 'fast'), 204;
+redis_cmd('HSET', "ws:{0}:w:$other", 'x', 1);
+
+ok +(wait_for { $get_other->(0.2)->status == 0 } 10), 'the news are there';
+
+$proxy->go;
+
+like do { local $/; <$sock> }, qr/"name":"slow"/, 'what was read';
+is get($node)->json->{name}, 'fast', 'and not kept';
+works($node);
+is get($node)->json->{name}, 'fast';
+
+
+
+=== TEST 8: other nodes follow
 --- scenario
 my $here = node('b');
 my $there = cached_node(name => 'c');
@@ -176,7 +262,7 @@ cmp_ok $lag[@lag / 2], '<', 500;
 
 
 
-=== TEST 7: a provisioner's report, told by wsctl, is seen
+=== TEST 9: a provisioner's report, told by wsctl, is seen
 --- scenario
 my $node = node('b');
 
@@ -189,7 +275,7 @@ is get($node)->json->{latest_build}{status}, 'running';
 
 
 
-=== TEST 8: who is told by a stream reads nothing older
+=== TEST 10: who is told by a stream reads nothing older
 --- scenario
 my $node = node('b');
 my $other = node('main');
@@ -207,7 +293,7 @@ for my $i (1 .. 20) {
 
 
 
-=== TEST 9: where it is off, and what is changed there
+=== TEST 11: where it is off, and what is changed there
 --- scenario
 my $node = cached_node(name => 'd', config => <<'EOC');
 location / {
@@ -238,7 +324,7 @@ for my $i (1 .. 10) {
 
 
 
-=== TEST 10: everything is deleted behind its back
+=== TEST 12: everything is deleted behind its back
 --- scenario
 my $node = node('b');
 my $key = (grep { /:w:/ } @{ redis_cmd('KEYS', '*' . v('dev.id')) })[0];
@@ -259,7 +345,7 @@ works($node);
 
 
 
-=== TEST 11: older data is believed when Redis has no newer
+=== TEST 13: older data is believed when Redis has no newer
 --- scenario
 my $node = node('b');
 my $key = (grep { /:w:/ } @{ redis_cmd('KEYS', '*' . v('dev.id')) })[0];
@@ -276,7 +362,7 @@ redis_cmd('HSET', $key, 'v', 1000);
 
 
 
-=== TEST 12: the connection that brings the news is lost
+=== TEST 14: the connection that brings the news is lost
 --- scenario
 my $node = node('b');
 
@@ -297,7 +383,7 @@ works($node);
 
 
 
-=== TEST 13: a change while there are no news is not missed
+=== TEST 15: a change while there are no news is not missed
 --- scenario
 my $node = node('b');
 my $key = (grep { /:w:/ } @{ redis_cmd('KEYS', '*' . v('dev.id')) })[0];
@@ -315,7 +401,7 @@ is get($node)->json->{name}, 'unseen';
 
 
 
-=== TEST 14: Redis dies and comes back
+=== TEST 16: Redis dies and comes back
 --- scenario
 my $node = node('b');
 
@@ -328,7 +414,7 @@ works($node);
 
 
 
-=== TEST 15: a full zone goes on
+=== TEST 17: a full zone goes on
 --- scenario
 my $node = cached_node(size => '64k');
 my @ids = map {
@@ -354,7 +440,7 @@ unlike $node->log(qr/no memory/), qr/./;
 
 
 
-=== TEST 16: reloaded, with the same size and with another
+=== TEST 18: reloaded, with the same size and with another
 --- scenario
 my $node = cached_node();
 my $unix = redis()->unix;
@@ -373,7 +459,7 @@ for my $size (qw(2m 128k)) {
 
 
 
-=== TEST 17: a user who may not track: no cache, everything else works
+=== TEST 19: a user who may not track: no cache, everything else works
 --- scenario
 redis_cmd(qw(ACL SETUSER weak on >pass ~* &* +@all -client|tracking));
 
@@ -396,7 +482,7 @@ ok $s->wait_event(2, sub { $_->{event} eq 'data' }), 'streams work';
 
 
 
-=== TEST 18: a user who may do what the documentation says
+=== TEST 20: a user who may do what the documentation says
 --- scenario
 redis_cmd(qw(ACL SETUSER strong on >pass resetchannels ~ws:* &ws:*
              &__redis__:invalidate +@all));
@@ -410,7 +496,7 @@ is get($node)->header('X-Cache'), 'HIT';
 
 
 
-=== TEST 19: what is refused
+=== TEST 21: what is refused
 --- scenario
 for my $case (['on', 'expected "zone=NAME:SIZE"'], ['zone=a', 'NAME:SIZE'],
               ['zone=:1m', 'NAME:SIZE'], ['zone=a:', 'NAME:SIZE'],

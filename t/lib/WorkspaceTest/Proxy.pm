@@ -9,6 +9,8 @@ package WorkspaceTest::Proxy;
 #                              follows on that connection, are held back ...
 #     $proxy->held             ... 1 once there are such
 #     $proxy->go               ... until now
+#     $proxy->mute('regex')    the same the other way: from Redis
+#     $proxy->muted
 #     $proxy->cut('regex')     the next bytes that match reach Redis, but the
 #                              connection is closed instead of its answer
 #     $proxy->was_cut          1 once that has happened
@@ -69,7 +71,9 @@ sub url { "redis://127.0.0.1:$_[0]{port}" }
 
 sub hold { $_[0]->write_file('hold', $_[1]) }
 sub held { -e "$_[0]{dir}/held" ? 1 : 0 }
-sub go { unlink map { "$_[0]{dir}/$_" } qw(hold held) }
+sub mute { $_[0]->write_file('mute', $_[1]) }
+sub muted { -e "$_[0]{dir}/muted" ? 1 : 0 }
+sub go { unlink map { "$_[0]{dir}/$_" } qw(hold held mute muted) }
 sub cut { $_[0]->write_file('cut', $_[1]) }
 sub was_cut { -e "$_[0]{dir}/was-cut" ? 1 : 0 }
 
@@ -127,13 +131,19 @@ sub serve {
                 $self->write_file('was-cut', '');
                 unlink "$self->{dir}/cut";
 
+            } elsif (defined $p->{held} || $self->wish('mute', $bytes)) {
+                $p->{held} .= $bytes;
+                $self->write_file('muted', '');
+
             } else {
                 put($p->{socket}, $bytes);
             }
         }
 
         for my $p (values %peer) {
-            if (defined $p->{held} && !-e "$self->{dir}/hold") {
+            my $until = $p->{up} ? 'hold' : 'mute';
+
+            if (defined $p->{held} && !-e "$self->{dir}/$until") {
                 put($p->{socket}, delete $p->{held});
             }
         }
