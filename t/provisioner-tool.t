@@ -544,6 +544,16 @@ ok -e "$dir/home/kept";
 chomp(my $pid = slurp("$dir/pid"));
 ok alive($pid);
 
+my $agent;
+
+ok +(wait_for {
+    $agent = latest($w)->{resources}[0]{agents}[0];
+    $agent->{status} eq 'connected' && $agent->{lifecycle_state} eq 'ready'
+        && $agent->{apps}[0]{health} eq 'healthy';
+} 10), 'its agent reports' or diag WorkspaceTest::Http::encode($agent),
+                                   slurp("$dir/log");
+is $agent->{version}, 'workspace-agent/1';
+
 build($w, 'stop');
 ok becomes($w, 'stopped');
 ok !alive($pid), 'its process has ended';
