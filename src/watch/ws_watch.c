@@ -190,7 +190,7 @@ ws_watch_watcher(ws_watch_t *watch, ngx_http_request_t *r,
         w->subscriber.seen = state->version;
     }
 
-    w->w.bare = open->bare && open->last_event_id.len == 0
+    w->w.bare = !open->initial && open->last_event_id.len == 0
               && !ws_watch_knows_ids(r);
 
     ws_watch_init(&w->w, watch, &ws_watch_source, &open->user, &open->token);

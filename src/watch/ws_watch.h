@@ -26,14 +26,15 @@ typedef struct {
     ws_uuid_t      user;            /* who watches; re-checked with pings */
     ngx_str_t      token;           /* its token's ID; empty: none was used */
     ngx_str_t      last_event_id;   /* as the client sent it; may be empty */
-    unsigned       initial:1;       /* send the current state at once */
 
     /*
-     * No "id:" lines, which break the reader of the official Go client, but
-     * for a client that knows them: one that sends Last-Event-ID, or Accept
-     * with text/event-stream, as EventSource does.  (Dialect coder.)
+     * Contract: Two dialects.  Set: the current state is sent at once.  Else
+     * a stream as the official server's: later states only, and without the
+     * "id:" lines, which break the official Go client's reader, unless the
+     * client knows them.  Such a client sends Last-Event-ID, or Accept with
+     * text/event-stream, as EventSource does.
      */
-    unsigned       bare:1;
+    unsigned       initial:1;
 } ws_watch_open_t;
 
 

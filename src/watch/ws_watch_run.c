@@ -199,21 +199,19 @@ ws_watch_ping(ws_watcher_t *w)
 static void
 ws_watch_refuse(ws_watcher_t *w)
 {
-    ws_watch_t  *watch;
+    ws_event_t  *event;
 
-    watch = w->watch;
+    event = ws_event_error("You may not watch this workspace any more.",
+                           w->watch->store->log);
 
-    if (watch->refusal == NULL) {
-        watch->refusal = ws_event_error("You may not watch this workspace any "
-                                        "more.", watch->store->log);
-    }
-
-    if (watch->refusal == NULL) {
+    if (event == NULL) {
         ws_stream_close(&w->stream);
         return;
     }
 
-    ws_stream_finish(&w->stream, watch->refusal);
+    ws_stream_finish(&w->stream, event);
+
+    ws_event_unref(event);
 }
 
 

@@ -74,7 +74,6 @@ struct ws_watcher_s {
 struct ws_watch_s {
     ws_store_t         *store;
     ws_topics_t        *topics;
-    ws_event_t         *refusal;
     ngx_uint_t          streams;
 
     ngx_queue_t         slots[WS_WATCH_SLOTS];
