@@ -430,10 +430,9 @@ ws_list_append(ws_list_t *list, ws_list_item_t *item)
 static void
 ws_list_pass_done(ws_list_t *list)
 {
-    if (list->early) {
-        ws_list_ids_join(&list->ids, &list->found);
+    /* what may be there twice is not to be taken yet */
 
-    } else {
+    if (!list->early) {
         ws_list_ids_prepend(&list->ids, &list->found);
     }
 
@@ -461,6 +460,8 @@ static void
 ws_list_finish(ws_list_t *list)
 {
     ngx_uint_t  n, count, before;
+
+    ws_list_ids_join(&list->ids, &list->found);
 
     if (ws_list_ids_unique(&list->ids, &list->suspects) != NGX_OK) {
         ws_list_fail(list);
