@@ -385,14 +385,9 @@ ws_request_cached(ws_request_t *req)
     }
 
     switch (ws_cache_get(req->store->cache, &req->id, &req->state,
-                         &req->cache_token))
+                         &req->meta, &req->cache_token))
     {
     case NGX_OK:
-
-        if (ws_meta_parse(&req->state.m, &req->meta) != NGX_OK) {
-            return NGX_DECLINED;
-        }
-
         req->cache_status = WS_CACHE_HIT;
         req->have_state = 1;
         req->borrowed = 1;
@@ -458,7 +453,7 @@ ws_request_loaded(void *data, ws_reply_t *reply)
 
         if (req->cache_token.valid) {
             ws_cache_put(req->store->cache, &req->id, &req->state,
-                         &req->cache_token);
+                         &req->meta, &req->cache_token);
         }
 
     } else if (rc == NGX_DECLINED) {

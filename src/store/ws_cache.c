@@ -36,6 +36,8 @@ typedef struct {
     ws_uuid_t            id;
     uint32_t             m;         /* lengths */
     uint32_t             d;
+    uint32_t             status;    /* where it is in m */
+    ws_meta_t            meta;      /* else m would be parsed for each GET */
 } ws_cache_entry_t;
 
 
@@ -282,7 +284,7 @@ ws_cache_changed(void *data, ws_reply_t *keys)
 
 ngx_int_t
 ws_cache_get(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
-    ws_cache_token_t *token)
+    ws_meta_t *meta, ws_cache_token_t *token)
 {
     size_t             len;
     ws_cache_entry_t  *entry;
@@ -315,6 +317,9 @@ ws_cache_get(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
     state->m.len = entry->m;
     state->d.len = entry->d;
 
+    *meta = entry->meta;
+    meta->status.data = cache->copy + entry->status;
+
     ngx_queue_remove(&entry->lru);
     ngx_queue_insert_head(&cache->shared->lru, &entry->lru);
 
@@ -329,7 +334,7 @@ ws_cache_get(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
 
 void
 ws_cache_put(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
-    ws_cache_token_t *token)
+    ws_meta_t *meta, ws_cache_token_t *token)
 {
     size_t             len;
     u_char            *p;
@@ -372,6 +377,8 @@ ws_cache_put(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
     entry->id = *id;
     entry->m = state->m.len;
     entry->d = state->d.len;
+    entry->status = meta->status.data - state->m.data;
+    entry->meta = *meta;
 
     p = ngx_cpymem((u_char *) (entry + 1), state->m.data, state->m.len);
     ngx_memcpy(p, state->d.data, state->d.len);

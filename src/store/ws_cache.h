@@ -68,19 +68,20 @@ ws_cache_t *ws_cache_create(ngx_pool_t *pool, ws_store_t *store,
     ngx_shm_zone_t *zone);
 
 /*
- * NGX_OK        *state is it: memory of the cache, valid until the next call
+ * NGX_OK        *state is it, *meta its parsed m: memory of the cache, valid
+ *               until the next call
  * NGX_DECLINED  read it, and pass the token to ws_cache_put()
  * NGX_ABORT     the cache cannot be used now
  */
 ngx_int_t ws_cache_get(ws_cache_t *cache, const ws_uuid_t *id,
-    ws_state_t *state, ws_cache_token_t *token);
+    ws_state_t *state, ws_meta_t *meta, ws_cache_token_t *token);
 
 /*
  * Keeps (a copy of) what was read by a command issued after the token was
  * handed out, unless the workspace has changed since.
  */
 void ws_cache_put(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
-    ws_cache_token_t *token);
+    ws_meta_t *meta, ws_cache_token_t *token);
 
 /*
  * The workspace has changed, or may have: to be called before anybody is told
