@@ -294,8 +294,15 @@ is report('p1', $job, 'heartbeat', logs => [
     { output => '', level => 'error' },
 ])->status, 200;
 
-is report('p1', $job, 'heartbeat', logs => [{ output => 'x' x 5000 }])->status,
-   200;
+my $r = report('p1', $job, 'heartbeat', logs => [{ output => 'x' x 5000 }]);
+
+is $r->status, 200;
+is $r->json->{last_log}, 3;
+
+# the answer was lost, say
+
+is report('p1', $job, 'heartbeat', logs_after => 2,
+          logs => [{ output => 'x' x 5000 }])->json->{last_log}, 3;
 
 my @lines = map { WorkspaceTest::Http::decode($_) }
             @{ redis_cmd('LRANGE', $key, 0, -1) };
@@ -342,6 +349,9 @@ for my $case (
     [400, 'logs', logs => [{ output => 'x', level => 'loud' }]],
     [400, 'logs', logs => [{ output => 'x', stage => [] }]],
     [400, 'logs', logs => [{ output => 'x', created_at => 'today' }]],
+    [400, 'logs', logs => [{ output => 'x' }], logs_after => 99_999],
+    [400, 'logs_after', logs_after => -1],
+    [400, 'logs_after', logs_after => '1'],
     [400, 'lease', lease => undef],
     [400, 'lease', lease => 1])
 {
@@ -504,6 +514,8 @@ my $second = create();
 my $job = acquire('p1')->json;
 
 is $job->{workspace}{id}, $first->{id};
+is $job->{last_log}, 0;
+is report('p1', $job, 'heartbeat', logs => [{ output => 'x' }])->status, 200;
 is report('p1', $job, 'release')->status, 204;
 
 my $b = latest($first);
@@ -519,6 +531,7 @@ is report('p1', $job, 'heartbeat')->status, 409, 'not his any more';
 my $again = acquire('p2')->json;
 
 is $again->{workspace}{id}, $first->{id}, 'still the oldest';
+is $again->{last_log}, 1, 'its log is there';
 isnt $again->{lease}, $job->{lease};
 isnt $again->{agent_token}, $job->{agent_token};
 

@@ -236,6 +236,8 @@ ws_acquire_job(ws_json_t *w, json_t *build, ws_granted_t *job)
     ws_acquire_names(w, build, job);
     ws_acquire_values(w, job);
 
+    ws_json_lit(w, ",\"last_log\":");
+    ws_json_int(w, job->lines);
     ws_json_lit(w, ",\"agent_token\":");
     ws_json_string(w, &job->agent_token);
     ws_json_lit(w, "}");

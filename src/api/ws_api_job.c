@@ -29,6 +29,7 @@ typedef struct {
     ngx_str_t       build;
     ngx_str_t       lease;          /* as given */
     ngx_uint_t      lines;          /* of the log */
+    ngx_uint_t      last;           /* and after this heartbeat */
     int64_t         lease_ms;       /* when the lease ends */
     unsigned        found:1;
     unsigned        read:1;         /* the state of the lease */
@@ -444,6 +445,18 @@ ws_heartbeat_commit(ws_request_t *req, ws_held_t *h)
         return NGX_DONE;
     }
 
+    log.after = -1;
+
+    rc = ws_body_integer(req, "logs_after", &log.after);
+
+    if (rc == NGX_DONE) {
+        return rc;
+    }
+
+    if (rc == NGX_OK && log.after < 0) {
+        return ws_body_invalid(req, "logs_after", "must not be negative");
+    }
+
     log.pool = ws_request_pool(req);
     log.ks = req->store->ks;
     log.shard = ws_uuid_shard(&req->id, log.ks->shards);
@@ -467,6 +480,8 @@ ws_heartbeat_commit(ws_request_t *req, ws_held_t *h)
     if (rc == NGX_DECLINED) {
         return ws_body_invalid(req, "logs", detail);
     }
+
+    h->last = log.count;
 
     return rc == NGX_OK
            ? ws_request_write(req, &req->txn, ws_heartbeat_committed) : rc;
@@ -527,6 +542,8 @@ ws_heartbeat_done(ws_request_t *req)
     ws_json_bool(&w, h->canceling);
     ws_json_lit(&w, ",\"lease_expires_at\":");
     ws_json_time(&w, h->lease_ms);
+    ws_json_lit(&w, ",\"last_log\":");
+    ws_json_int(&w, h->last);
     ws_json_lit(&w, "}");
 
     if (ws_json_str(&w, &json) != NGX_OK) {

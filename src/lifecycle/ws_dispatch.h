@@ -49,6 +49,7 @@ typedef struct {
     ngx_str_t         lease;
     int64_t           lease_ms;         /* when it ends */
     ngx_str_t         agent_token;      /* in plain text: this once */
+    ngx_uint_t        lines;            /* of its log, from before */
 } ws_granted_t;
 
 

@@ -27,6 +27,7 @@ typedef struct {
     ws_grant_t           pub;
     ngx_pool_t          *pool;
     ws_uuid_t            id;        /* of the workspace */
+    ngx_uint_t           lines;
     ws_workspace_t      *w;
     ws_dir_ref_t         token;
     ws_dir_ref_t         provisioner;
@@ -84,6 +85,7 @@ ws_grant_start(ws_store_t *store, ws_waiter_t *waiter, ws_queued_t *job,
 
     g->pool = pool;
     g->id = job->workspace;
+    g->lines = job->lines;
 
     g->pub.store = store;
     g->pub.waiter = waiter;
@@ -464,6 +466,7 @@ ws_grant_hand_over(ws_grant_run_t *g)
         granted.lease = g->lease;
         granted.lease_ms = g->w->lease_ms;
         granted.agent_token = g->secret;
+        granted.lines = g->lines;
 
         ws_dispatch_leave(waiter);
 

@@ -30,7 +30,7 @@ ngx_int_t
 ws_log_append(ws_log_t *log, ws_txn_t *txn, json_t *lines,
     const char **detail)
 {
-    size_t          i;
+    size_t          i, known;
     json_t         *given;
     ngx_int_t       rc;
     ngx_str_t       key, job, field, value;
@@ -41,7 +41,14 @@ ws_log_append(ws_log_t *log, ws_txn_t *txn, json_t *lines,
         return NGX_DECLINED;
     }
 
-    if (json_array_size(lines) == 0) {
+    if (log->after > (int64_t) log->count) {
+        *detail = "there is no such line to come after";
+        return NGX_DECLINED;
+    }
+
+    known = log->after < 0 ? 0 : log->count - log->after;
+
+    if (json_array_size(lines) <= known) {
         return NGX_OK;
     }
 
@@ -67,7 +74,7 @@ ws_log_append(ws_log_t *log, ws_txn_t *txn, json_t *lines,
 
         /* all are looked at, so that wrong ones are always refused */
 
-        if (log->count >= WS_LOG_LINES_MAX) {
+        if (i < known || log->count >= WS_LOG_LINES_MAX) {
             continue;
         }
 

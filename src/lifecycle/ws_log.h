@@ -41,13 +41,16 @@ typedef struct {
     ngx_uint_t       shard;
     ngx_str_t        build;         /* id */
     ngx_str_t        job;           /* id */
-    ngx_uint_t       count;         /* lines that are there */
+    ngx_uint_t       count;         /* lines that are there; and then */
+    int64_t          after;         /* the lines follow this one, those that
+                                       are there already are passed over;
+                                       -1: they follow the last one */
     int64_t          now_ms;        /* for lines without a time */
 } ws_log_t;
 
 
 /*
- * Appends to the transaction what adds "lines", an array of {created_at?,
+ * Adds to the transaction what appends "lines", an array of {created_at?,
  * stage?, level?, output}, to the log, with a guard on the number of lines
  * there are.  What is too much for the build is left out, and the last line
  * says so.  No lines: nothing is done.

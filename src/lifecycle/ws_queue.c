@@ -335,7 +335,7 @@ ws_queue_fill(ws_queue_page_t *page, ws_reply_t *reply)
 static ngx_int_t
 ws_queue_details(ws_queue_page_t *page)
 {
-    ngx_str_t        argv[4];
+    ngx_str_t        argv[5];
     ngx_uint_t       i;
     ws_queue_t      *queue;
     ws_queue_job_t  *job;
@@ -345,6 +345,7 @@ ws_queue_details(ws_queue_page_t *page)
     ngx_str_set(&argv[0], "HMGET");
     ngx_str_set(&argv[2], "w");
     ngx_str_set(&argv[3], "r");
+    ngx_str_set(&argv[4], "n");
 
     for (i = 0; i < page->n; i++) {
         job = &page->jobs[i];
@@ -355,7 +356,7 @@ ws_queue_details(ws_queue_page_t *page)
             return NGX_ERROR;
         }
 
-        job->cmd = ws_redis_command(queue->store->redis, WS_REDIS_READ, 4,
+        job->cmd = ws_redis_command(queue->store->redis, WS_REDIS_READ, 5,
                                     argv, ws_queue_detail, job);
         if (job->cmd == NULL) {
             return NGX_ERROR;
@@ -375,7 +376,7 @@ ws_queue_detail(void *data, ws_reply_t *reply)
 {
     ws_queue_job_t *job = data;
 
-    ngx_str_t         text;
+    ngx_str_t         text, *lines;
     ws_queue_page_t  *page;
 
     page = job->page;
@@ -383,7 +384,7 @@ ws_queue_detail(void *data, ws_reply_t *reply)
     job->cmd = NULL;
     page->pending--;
 
-    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 2) {
+    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 3) {
         page->queue->failed = 1;
 
     } else if (reply->elts[0].type == WS_REPLY_STRING
@@ -397,6 +398,11 @@ ws_queue_detail(void *data, ws_reply_t *reply)
                       && ws_uuid_parse(&reply->elts[0].str,
                                        &job->job.workspace)
                          == NGX_OK);
+
+        if (reply->elts[2].type == WS_REPLY_STRING) {
+            lines = &reply->elts[2].str;
+            job->job.lines = ngx_max(0, ngx_atoi(lines->data, lines->len));
+        }
     }
 
     if (page->pending == 0 || page->queue->failed) {

@@ -28,6 +28,7 @@ typedef struct {
     ngx_str_t    id;                /* of the job */
     ws_uuid_t    workspace;
     ws_need_t    need;
+    ngx_uint_t   lines;             /* of its log, if it was given back */
 } ws_queued_t;
 
 

@@ -35,6 +35,7 @@ log_setup(void **state)
     ngx_str_set(&log_.build, BUILD);
     ngx_str_set(&log_.job, JOB);
     log_.now_ms = NOW;
+    log_.after = -1;
 
     return pool == NULL || ws_txn_init(&txn, pool) != NGX_OK;
 }
@@ -164,6 +165,40 @@ test_guard(void **state)
 }
 
 
+/* what comes a second time, its answer having been lost, is there once */
+
+static void
+test_again(void **state)
+{
+    log_.count = 2;
+    log_.after = 1;
+
+    assert_int_equal(log_append("[{\"output\":\"2\"},{\"output\":\"3\"}]"),
+                     NGX_OK);
+    assert_int_equal(log_.count, 3);
+    assert_non_null(strstr(log_command(0), "\"output\":\"3\""));
+    assert_string_equal(log_command(2), "HSET ws:{2}:job:" JOB " n 3");
+
+    /* all of it known: nothing to do */
+
+    assert_int_equal(ws_txn_init(&txn, pool), NGX_OK);
+    log_.after = 0;
+    assert_int_equal(log_append("[{\"output\":\"1\"},{\"output\":\"2\"}]"),
+                     NGX_OK);
+    assert_int_equal(txn.keys.nelts, 0);
+    assert_int_equal(log_.count, 3);
+
+    /* right behind the last one; behind one that is not there */
+
+    log_.after = 3;
+    assert_int_equal(log_append("[{\"output\":\"4\"}]"), NGX_OK);
+    assert_int_equal(log_.count, 4);
+
+    log_.after = 5;
+    assert_int_equal(log_append("[{\"output\":\"6\"}]"), NGX_DECLINED);
+}
+
+
 static void
 test_nothing(void **state)
 {
@@ -284,6 +319,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(test_lines, log_setup, log_teardown),
         cmocka_unit_test_setup_teardown(test_guard, log_setup, log_teardown),
+        cmocka_unit_test_setup_teardown(test_again, log_setup, log_teardown),
         cmocka_unit_test_setup_teardown(test_nothing, log_setup,
                                         log_teardown),
         cmocka_unit_test_setup_teardown(test_not_lines, log_setup,
