@@ -1,7 +1,8 @@
 
 /*
  * A token leads to its record, the record to the user, or to the provisioner,
- * whose it is; all come from the directory's cache.  Whatever is wrong, the answer is the same.
+ * whose it is; all come from the directory's cache.  Whatever is wrong, the
+ * answer is the same.
  */
 
 

@@ -451,4 +451,3 @@ ws_queue_drop(ws_queue_page_t *page)
     page->pending = 0;
     page->detailed = 0;
 }
-

@@ -1,9 +1,9 @@
 
 /*
  * The directory: users, organizations, templates, template versions,
- * provisioners and tokens, read from Redis and kept in the worker for WS_DIR_TTL_MS.  A change
- * announced on the channel {dir}:changed drops the entry at once; a lost
- * subscription drops them all when it comes back.
+ * provisioners and tokens, read from Redis and kept in the worker for
+ * WS_DIR_TTL_MS.  A change announced on the channel {dir}:changed drops the
+ * entry at once; a lost subscription drops them all when it comes back.
  */
 
 
