@@ -225,27 +225,27 @@ ws_agent_call_again(ws_request_t *req, ws_agent_call_t *call)
 ngx_int_t
 ws_agent_alive(ws_request_t *req, ws_agent_call_t *call)
 {
-    u_char      *p;
-    ngx_str_t    key, field, ms;
-    ngx_pool_t  *pool;
+    ngx_str_t       key, alive, id, agent, ms;
+    ngx_pool_t     *pool;
+    ws_keyspace_t  *ks;
 
     pool = ws_request_pool(req);
+    ks = req->store->ks;
 
-    key = ws_key_workspace(pool, req->store->ks, &req->id);
-    ms = ws_int_str(pool, ws_request_now_ms(req));
+    id = ws_uuid_str(pool, &req->id);
 
-    field.len = 2 + WS_UUID_LEN;
-    field.data = ngx_pnalloc(pool, field.len);
-
-    if (field.data == NULL || ws_txn_init(&req->txn, pool) != NGX_OK) {
+    if (id.data == NULL || ws_txn_init(&req->txn, pool) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(field.data, "h:", 2);
-    (void) ws_uuid_format(p, &call->agent.id);
+    key = ws_key_workspace(pool, ks, &req->id);
+    alive = ws_key(pool, ks, ws_uuid_shard(&req->id, ks->shards), "alive",
+                   &id, NULL);
+    agent = ws_uuid_str(pool, &call->agent.id);
+    ms = ws_int_str(pool, ws_request_now_ms(req));
 
     ws_txn_require(&req->txn, key, "ag", call->roster);
-    ws_txn_command(&req->txn, "HSET", key, 2, &field, &ms);
+    ws_txn_command(&req->txn, "HSET", alive, 2, &agent, &ms);
 
     return ws_request_write(req, &req->txn, ws_agent_alive_have);
 }

@@ -30,8 +30,8 @@ typedef struct {
 
 
 static ngx_int_t ws_heartbeat_fields(ws_request_t *req, ws_heartbeat_t *h);
-static ngx_uint_t ws_heartbeat_news(ws_agent_call_t *call,
-    ws_heartbeat_t *h);
+static ngx_uint_t ws_heartbeat_news(ws_heartbeat_t *h, ngx_uint_t connected,
+    ngx_str_t *version);
 static ngx_int_t ws_heartbeat_change(ws_request_t *req,
     ws_agent_call_t *call, ws_heartbeat_t *h, json_t *agent);
 static ngx_int_t ws_heartbeat_done(ws_request_t *req);
@@ -64,7 +64,9 @@ ws_api_agent_heartbeat(ws_request_t *req)
 
     req->done = ws_heartbeat_done;
 
-    if (!ws_heartbeat_news(call, &h)) {
+    if (!ws_heartbeat_news(&h, ws_agent_called(call, "connected"),
+                           &call->agent.version))
+    {
         return ws_agent_alive(req, call);
     }
 
@@ -99,15 +101,11 @@ ws_heartbeat_fields(ws_request_t *req, ws_heartbeat_t *h)
 /* whether the document has to change */
 
 static ngx_uint_t
-ws_heartbeat_news(ws_agent_call_t *call, ws_heartbeat_t *h)
+ws_heartbeat_news(ws_heartbeat_t *h, ngx_uint_t connected, ngx_str_t *version)
 {
-    ngx_str_t  *version;
-
-    if (h->activity || !ws_agent_called(call, "connected")) {
+    if (h->activity || !connected) {
         return 1;
     }
-
-    version = &call->agent.version;
 
     return h->version.len
            && (h->version.len != version->len
@@ -121,10 +119,18 @@ ws_heartbeat_change(ws_request_t *req, ws_agent_call_t *call,
     ws_heartbeat_t *h, json_t *agent)
 {
     int64_t          now_ms;
+    ngx_str_t        version;
     ws_workspace_t  *w;
 
     w = req->workspace;
     now_ms = ws_request_now_ms(req);
+    version = ws_json_get_str(agent, "version");
+
+    /* another heartbeat was faster: the roster is read again */
+
+    if (!ws_heartbeat_news(h, ws_agent_connected(agent), &version)) {
+        return ws_agent_alive(req, call);
+    }
 
     if (h->version.len || !ws_agent_connected(agent)) {
 

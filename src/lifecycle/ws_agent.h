@@ -3,9 +3,10 @@
  * The agents of a workspace: what they report, and what their silence means.
  * contract: Where a status comes from
  *
- * Signs of life are kept in the fields "h:<agent>" of the workspace's hash
- * (milliseconds since the epoch) and do not touch the document; the document
- * changes when a status does.
+ * Signs of life are kept in a hash of their own, alive:<workspace>, agent to
+ * milliseconds since the epoch, and do not touch the workspace's, so that they
+ * are no news to anybody who caches it; the document changes when a status
+ * does.
  */
 
 

@@ -9,19 +9,16 @@
 #include "ws_clock_item.h"
 
 
-/* an interval after which Redis' clock counts as different from ours */
-#define WS_CLOCK_DRIFT_MS  20
-
-
 struct ws_clock_s {
     ws_store_t      *store;
+    ws_redis_cmd_t  *cmd;           /* claiming */
     ws_script_t      claim;
     ngx_event_t      timer;
     ngx_pool_t      *pool;          /* of one round */
     ngx_uint_t       shard;         /* being asked */
     ngx_uint_t       items;         /* under way */
-    unsigned         asking:1;
     unsigned         more:1;        /* the last batch was full */
+    unsigned         refused:1;     /* by Redis, as has been logged */
 };
 
 
@@ -29,7 +26,9 @@ static void ws_clock_timer(ngx_event_t *ev);
 static void ws_clock_next(ws_clock_t *clock);
 static void ws_clock_claim(ws_clock_t *clock);
 static void ws_clock_claimed(void *data, ws_reply_t *reply);
+static ngx_uint_t ws_clock_answered(ws_clock_t *clock, ws_reply_t *reply);
 static void ws_clock_sync(ws_clock_t *clock, int64_t now_ms);
+static void ws_clock_cleanup(void *data);
 static void ws_clock_item_done(void *data);
 
 
@@ -47,10 +46,13 @@ static ngx_str_t  ws_clock_script = ngx_string(
 ws_clock_t *
 ws_clock_create(ngx_pool_t *pool, ws_store_t *store)
 {
-    ws_clock_t  *clock;
+    ws_clock_t          *clock;
+    ngx_pool_cleanup_t  *cln;
 
     clock = ngx_pcalloc(pool, sizeof(ws_clock_t));
-    if (clock == NULL) {
+    cln = ngx_pool_cleanup_add(pool, 0);
+
+    if (clock == NULL || cln == NULL) {
         return NULL;
     }
 
@@ -58,6 +60,9 @@ ws_clock_create(ngx_pool_t *pool, ws_store_t *store)
     if (clock->pool == NULL) {
         return NULL;
     }
+
+    cln->handler = ws_clock_cleanup;
+    cln->data = clock->pool;
 
     clock->store = store;
 
@@ -71,6 +76,13 @@ ws_clock_create(ngx_pool_t *pool, ws_store_t *store)
     ngx_add_timer(&clock->timer, 1 + ngx_random() % 50);
 
     return clock;
+}
+
+
+static void
+ws_clock_cleanup(void *data)
+{
+    ngx_destroy_pool(data);
 }
 
 
@@ -89,7 +101,7 @@ ws_clock_timer(ngx_event_t *ev)
 
     ngx_add_timer(ev, WS_CLOCK_TICK_MS - 50 + ngx_random() % 100);
 
-    if (clock->asking || clock->items) {
+    if (clock->cmd || clock->items) {
         return;
     }
 
@@ -117,9 +129,8 @@ ws_clock_claim(ws_clock_t *clock)
         return;
     }
 
-    clock->asking = (ws_redis_script(clock->store->redis, &clock->claim, 4,
-                                     argv, ws_clock_claimed, clock)
-                     != NULL);
+    clock->cmd = ws_redis_script(clock->store->redis, &clock->claim, 4, argv,
+                                 ws_clock_claimed, clock);
 }
 
 
@@ -128,34 +139,27 @@ ws_clock_claimed(void *data, ws_reply_t *reply)
 {
     ws_clock_t  *clock = data;
 
+    int64_t      now_ms;
     ngx_uint_t   i;
     ws_reply_t  *due;
 
-    clock->asking = 0;
-
-    if (reply && reply->type == WS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, clock->store->log, 0,
-                      "redis refused to tell what is due: \"%V\"",
-                      &reply->str);
+    if (!ws_clock_answered(clock, reply)) {
+        clock->cmd = NULL;
         return;
     }
 
-    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 2
-        || reply->elts[0].type != WS_REPLY_INTEGER
-        || reply->elts[1].type != WS_REPLY_ARRAY)
-    {
-        return;
-    }
-
-    ws_clock_sync(clock, reply->elts[0].integer);
-
+    now_ms = reply->elts[0].integer;
     due = &reply->elts[1];
+
+    ws_clock_sync(clock, now_ms);
+
+    clock->cmd = NULL;
 
     /* what is not started is due again by itself */
 
     for (i = 0; i < due->n; i++) {
         if (ws_clock_item_start(clock->store, clock->shard, &due->elts[i].str,
-                                ws_clock_item_done, clock)
+                                now_ms, ws_clock_item_done, clock)
             == NGX_OK)
         {
             clock->items++;
@@ -170,12 +174,40 @@ ws_clock_claimed(void *data, ws_reply_t *reply)
 }
 
 
+static ngx_uint_t
+ws_clock_answered(ws_clock_t *clock, ws_reply_t *reply)
+{
+    if (reply && reply->type == WS_REPLY_ERROR) {
+
+        if (!clock->refused) {
+            ngx_log_error(NGX_LOG_ERR, clock->store->log, 0,
+                          "redis refused to tell what is due: \"%V\"",
+                          &reply->str);
+        }
+
+        clock->refused = 1;
+        return 0;
+    }
+
+    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 2
+        || reply->elts[0].type != WS_REPLY_INTEGER
+        || reply->elts[1].type != WS_REPLY_ARRAY)
+    {
+        return 0;
+    }
+
+    clock->refused = 0;
+
+    return 1;
+}
+
+
 static void
 ws_clock_item_done(void *data)
 {
     ws_clock_t  *clock = data;
 
-    if (--clock->items == 0 && !clock->asking) {
+    if (--clock->items == 0 && clock->cmd == NULL) {
         ws_clock_next(clock);
     }
 }
@@ -202,17 +234,31 @@ ws_clock_next(ws_clock_t *clock)
 }
 
 
+/*
+ * Redis read its clock between the command's issue and its reply: what is
+ * known of the difference is not changed unless that shows it to be wrong, so
+ * that the time these take does not make it jump.
+ */
+
 static void
 ws_clock_sync(ws_clock_t *clock, int64_t now_ms)
 {
-    int64_t  offset_ms;
+    int64_t      least_ms, most_ms;
+    ngx_time_t  *tp;
 
-    offset_ms = now_ms - (ws_store_now_ms(clock->store)
-                          - clock->store->offset_ms);
+    tp = ngx_timeofday();
 
-    if (offset_ms > clock->store->offset_ms + WS_CLOCK_DRIFT_MS
-        || offset_ms < clock->store->offset_ms - WS_CLOCK_DRIFT_MS)
-    {
-        clock->store->offset_ms = offset_ms;
+    least_ms = now_ms - ((int64_t) tp->sec * 1000 + tp->msec);
+    most_ms = least_ms + ws_redis_cmd_elapsed(clock->cmd) / 1000;
+
+    /* the time that nginx keeps may be a turn of the event loop old */
+
+    most_ms += 1;
+
+    if (clock->store->offset_ms < least_ms) {
+        clock->store->offset_ms = least_ms;
+
+    } else if (clock->store->offset_ms > most_ms) {
+        clock->store->offset_ms = most_ms;
     }
 }

@@ -32,24 +32,31 @@ typedef struct {
 
     ws_redis_cmd_t      *cmd;
     ws_workspace_t      *w;
-    int64_t              alive_ms;  /* the agent's last sign of life */
+    int64_t              claim_ms;  /* when it was found due */
+    ngx_str_t            alive;     /* the agent's last sign of life; empty */
     int64_t              lease_ms;  /* when the lease ends, as stored */
     ws_dir_ref_t         owner;
     ws_dir_ref_t         version;
     ws_txn_t             txn;
     ngx_uint_t           retries;
+    unsigned             failed:1;  /* Redis did not answer */
 } ws_clock_item_t;
 
 
 static ngx_int_t ws_clock_item_load(ws_clock_item_t *item);
+static ngx_int_t ws_clock_item_load_alive(ws_clock_item_t *item);
+static void ws_clock_item_alive(void *data, ws_reply_t *reply);
 static void ws_clock_item_loaded(void *data, ws_reply_t *reply);
 static void ws_clock_item_decide(void *data);
+static ngx_int_t ws_clock_item_agent(ws_clock_item_t *item, int64_t *at_ms);
+static int64_t ws_clock_item_now(ws_clock_item_t *item);
 static void ws_clock_item_build(ws_clock_item_t *item,
     const char *transition, const char *reason);
 static ngx_int_t ws_clock_item_new_build(ws_clock_item_t *item,
     const char *transition, const char *reason);
 static void ws_clock_item_skip(ws_clock_item_t *item);
 static void ws_clock_item_commit(ws_clock_item_t *item);
+static void ws_clock_item_guards(ws_clock_item_t *item);
 static void ws_clock_item_committed(void *data, ws_reply_t *reply);
 static void ws_clock_item_put_off(ws_clock_item_t *item, int64_t at_ms);
 static void ws_clock_item_ended(void *data, ws_reply_t *reply);
@@ -59,7 +66,7 @@ static int64_t ws_clock_item_entry(ws_clock_item_t *item);
 
 ngx_int_t
 ws_clock_item_start(ws_store_t *store, ngx_uint_t shard, ngx_str_t *member,
-    ws_clock_done_pt done, void *data)
+    int64_t now_ms, ws_clock_done_pt done, void *data)
 {
     ngx_pool_t       *pool;
     ws_clock_item_t  *item;
@@ -77,6 +84,7 @@ ws_clock_item_start(ws_store_t *store, ngx_uint_t shard, ngx_str_t *member,
     item->pool = pool;
     item->store = store;
     item->shard = shard;
+    item->claim_ms = now_ms;
     item->done = done;
     item->data = data;
 
@@ -113,8 +121,19 @@ failed:
 static ngx_int_t
 ws_clock_item_load(ws_clock_item_t *item)
 {
-    u_char     *p;
-    ngx_str_t   argv[9];
+    ngx_str_t        argv[8];
+    ws_redis_cmd_t  *alive;
+
+    item->failed = 0;
+    alive = NULL;
+
+    if (item->due.kind == WS_DUE_AGENT) {
+        if (ws_clock_item_load_alive(item) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        alive = item->cmd;
+    }
 
     ngx_str_set(&argv[0], "HMGET");
     argv[1] = ws_key_workspace(item->pool, item->store->ks,
@@ -126,20 +145,65 @@ ws_clock_item_load(ws_clock_item_t *item)
     ngx_str_set(&argv[6], "l");
     ngx_str_set(&argv[7], "e");
 
-    argv[8].len = 2 + WS_UUID_LEN;
-    argv[8].data = ngx_pnalloc(item->pool, argv[8].len);
+    item->cmd = NULL;
 
-    if (argv[1].data == NULL || argv[8].data == NULL) {
+    if (argv[1].data) {
+        item->cmd = ws_redis_command(item->store->redis, WS_REDIS_READ, 8,
+                                     argv, ws_clock_item_loaded, item);
+    }
+
+    if (item->cmd == NULL && alive) {
+        ws_redis_cancel(alive);
+    }
+
+    return item->cmd ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the answer comes before that about the document */
+
+static ngx_int_t
+ws_clock_item_load_alive(ws_clock_item_t *item)
+{
+    ngx_str_t  argv[3], id;
+
+    id = ws_uuid_str(item->pool, &item->due.workspace);
+    if (id.data == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(argv[8].data, "h:", 2);
-    (void) ws_uuid_format(p, &item->due.agent);
+    ngx_str_set(&argv[0], "HGET");
+    argv[1] = ws_key(item->pool, item->store->ks, item->shard, "alive", &id,
+                     NULL);
+    argv[2] = ws_uuid_str(item->pool, &item->due.agent);
 
-    item->cmd = ws_redis_command(item->store->redis, WS_REDIS_READ, 9, argv,
-                                 ws_clock_item_loaded, item);
+    if (argv[1].data == NULL || argv[2].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    item->cmd = ws_redis_command(item->store->redis, WS_REDIS_READ, 3, argv,
+                                 ws_clock_item_alive, item);
 
     return item->cmd ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ws_clock_item_alive(void *data, ws_reply_t *reply)
+{
+    ws_clock_item_t  *item = data;
+
+    ngx_str_null(&item->alive);
+
+    if (reply && reply->type == WS_REPLY_STRING) {
+        item->alive.len = reply->str.len;
+        item->alive.data = ngx_pstrdup(item->pool, &reply->str);
+
+        item->failed = (item->alive.data == NULL);
+
+    } else {
+        item->failed = (reply == NULL || reply->type != WS_REPLY_NIL);
+    }
 }
 
 
@@ -148,12 +212,13 @@ ws_clock_item_loaded(void *data, ws_reply_t *reply)
 {
     ws_clock_item_t  *item = data;
 
-    ngx_int_t   rc;
-    ngx_str_t  *alive;
+    ngx_int_t  rc;
 
     item->cmd = NULL;
 
-    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 7) {
+    if (item->failed || reply == NULL || reply->type != WS_REPLY_ARRAY
+        || reply->n != 6)
+    {
         ws_clock_item_end(item);
         return;
     }
@@ -173,13 +238,6 @@ ws_clock_item_loaded(void *data, ws_reply_t *reply)
         return;
     }
 
-    item->alive_ms = 0;
-
-    if (reply->elts[6].type == WS_REPLY_STRING) {
-        alive = &reply->elts[6].str;
-        item->alive_ms = ngx_max(0, ngx_atoi(alive->data, alive->len));
-    }
-
     item->lease_ms = item->w->lease_ms;
 
     ws_clock_item_decide(item);
@@ -191,9 +249,8 @@ ws_clock_item_decide(void *data)
 {
     ws_clock_item_t  *item = data;
 
-    json_t     *agent;
-    int64_t     now_ms, at_ms;
-    ngx_int_t   rc;
+    int64_t    now_ms, at_ms;
+    ngx_int_t  rc;
 
     /* not in the document: it has changed since */
 
@@ -204,7 +261,7 @@ ws_clock_item_decide(void *data)
         return;
     }
 
-    now_ms = ws_store_now_ms(item->store);
+    now_ms = ws_clock_item_now(item);
 
     switch (item->due.kind) {
 
@@ -214,8 +271,7 @@ ws_clock_item_decide(void *data)
         break;
 
     case WS_DUE_AGENT:
-        agent = ws_agent_by_id(item->w, &item->due.agent);
-        rc = ws_agent_expire(item->w, agent, item->alive_ms, now_ms, &at_ms);
+        rc = ws_clock_item_agent(item, &at_ms);
         break;
 
     default:
@@ -237,6 +293,33 @@ ws_clock_item_decide(void *data)
     } else {
         ws_clock_item_build(item, "start", "autostart");
     }
+}
+
+
+static ngx_int_t
+ws_clock_item_agent(ws_clock_item_t *item, int64_t *at_ms)
+{
+    ngx_int_t  alive_ms;
+
+    alive_ms = 0;
+
+    if (item->alive.len) {
+        alive_ms = ngx_atoi(item->alive.data, item->alive.len);
+    }
+
+    return ws_agent_expire(item->w,
+                           ws_agent_by_id(item->w, &item->due.agent),
+                           ngx_max(0, alive_ms), ws_clock_item_now(item),
+                           at_ms);
+}
+
+
+/* never before it was due, whatever is known of Redis' clock */
+
+static int64_t
+ws_clock_item_now(ws_clock_item_t *item)
+{
+    return ngx_max(item->claim_ms, ws_store_now_ms(item->store));
 }
 
 
@@ -348,7 +431,7 @@ ws_clock_item_new_build(ws_clock_item_t *item, const char *transition,
     nb.initiator = owner;
     nb.version = version;
     nb.parameters = values;
-    nb.now_ms = ws_store_now_ms(item->store);
+    nb.now_ms = ws_clock_item_now(item);
 
     rc = ws_build_create(item->w, &nb);
 
@@ -368,7 +451,7 @@ ws_clock_item_skip(ws_clock_item_t *item)
     const char     *detail;
     ws_schedule_t   schedule;
 
-    now_ms = ws_store_now_ms(item->store);
+    now_ms = ws_clock_item_now(item);
     at_ms = now_ms + 60 * 1000;
 
     ngx_log_error(NGX_LOG_WARN, item->store->log, 0,
@@ -401,15 +484,7 @@ ws_clock_item_commit(ws_clock_item_t *item)
         return;
     }
 
-    if (item->due.kind == WS_DUE_LEASE) {
-
-        /* a heartbeat, which leaves the version alone, may just have come */
-
-        ws_txn_require(&item->txn,
-                       ws_key_workspace(item->pool, item->store->ks,
-                                        &item->due.workspace),
-                       "e", ws_int_str(item->pool, item->lease_ms));
-    }
+    ws_clock_item_guards(item);
 
     if (ws_txn_argv(&item->txn, &argc, &argv) != NGX_OK) {
         ws_clock_item_end(item);
@@ -421,6 +496,37 @@ ws_clock_item_commit(ws_clock_item_t *item)
 
     if (item->cmd == NULL) {
         ws_clock_item_end(item);
+    }
+}
+
+
+/* a heartbeat, which leaves the version alone, may just have come */
+
+static void
+ws_clock_item_guards(ws_clock_item_t *item)
+{
+    ngx_str_t  key, id, agent;
+
+    if (item->due.kind == WS_DUE_LEASE) {
+        key = ws_key_workspace(item->pool, item->store->ks,
+                               &item->due.workspace);
+
+        ws_txn_require(&item->txn, key, "e",
+                       ws_int_str(item->pool, item->lease_ms));
+    }
+
+    if (item->due.kind == WS_DUE_AGENT) {
+        id = ws_uuid_str(item->pool, &item->due.workspace);
+        agent = ws_uuid_str(item->pool, &item->due.agent);
+        key = ws_key(item->pool, item->store->ks, item->shard, "alive", &id,
+                     NULL);
+
+        if (item->alive.len) {
+            ws_txn_require_field(&item->txn, key, agent, item->alive);
+
+        } else {
+            ws_txn_require_absent(&item->txn, key, agent);
+        }
     }
 }
 

@@ -10,9 +10,9 @@
  *     agent <workspace> <agent>    the agent has not connected, or is silent
  *
  * The entries follow from the document, as those of the indexes do.  Signs of
- * life do not touch the set: they are kept beside the document (fields "e" and
- * "h:<agent>"), and whoever finds an item due looks there first and, if there
- * was one, puts the item off.
+ * life do not touch the set: they are kept beside the document (the field "e",
+ * the hash alive:<workspace>), and whoever finds an item due looks there first
+ * and, if there was one, puts the item off.
  */
 
 

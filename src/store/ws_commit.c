@@ -37,7 +37,6 @@ static void ws_commit_queue(ws_commit_t *c);
 static void ws_commit_ended(ws_commit_t *c);
 static void ws_commit_lease(ws_commit_t *c);
 static ngx_int_t ws_commit_agents(ws_commit_t *c);
-static ngx_str_t ws_commit_alive(ws_commit_t *c, const ws_uuid_t *agent);
 static ngx_int_t ws_commit_document(ws_commit_t *c, ngx_str_t *payload,
     ws_state_t *state);
 static ngx_str_t ws_commit_meta(ws_commit_t *c);
@@ -297,18 +296,20 @@ ws_commit_lease(ws_commit_t *c)
 static ngx_int_t
 ws_commit_agents(ws_commit_t *c)
 {
-    ngx_str_t          roster, rest, field, ms;
+    ngx_str_t          roster, rest, alive, field, ms;
     ws_roster_agent_t  agent;
 
     if (ws_roster_write(c->w, &roster) != NGX_OK) {
         return NGX_ERROR;
     }
 
+    alive = ws_key(c->txn->pool, c->ks, c->shard, "alive", &c->id, NULL);
+
     if (c->w->alive_ms) {
-        field = ws_commit_alive(c, &c->w->alive);
+        field = ws_uuid_str(c->txn->pool, &c->w->alive);
         ms = ws_int_str(c->txn->pool, c->w->alive_ms);
 
-        ws_txn_command(c->txn, "HSET", c->key, 2, &field, &ms);
+        ws_txn_command(c->txn, "HSET", alive, 2, &field, &ms);
     }
 
     if ((roster.data == NULL) == (c->w->roster.data == NULL)
@@ -331,28 +332,12 @@ ws_commit_agents(ws_commit_t *c)
     while (ws_roster_next(&rest, &agent) == NGX_OK) {
 
         if (!ws_roster_has(&roster, &agent.id)) {
-            field = ws_commit_alive(c, &agent.id);
-            ws_txn_command(c->txn, "HDEL", c->key, 1, &field);
+            field = ws_uuid_str(c->txn->pool, &agent.id);
+            ws_txn_command(c->txn, "HDEL", alive, 1, &field);
         }
     }
 
     return NGX_OK;
-}
-
-
-static ngx_str_t
-ws_commit_alive(ws_commit_t *c, const ws_uuid_t *agent)
-{
-    ngx_str_t  field;
-
-    field.len = 2 + WS_UUID_LEN;
-    field.data = ngx_pnalloc(c->txn->pool, field.len);
-
-    if (field.data) {
-        (void) ws_uuid_format(ngx_cpymem(field.data, "h:", 2), agent);
-    }
-
-    return field;
 }
 
 

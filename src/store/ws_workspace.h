@@ -12,7 +12,7 @@
  *     p   private JSON object
  *     l   id of the lease of its job, e when that ends (ws_job.h)
  *     at  hash of the secret of its agents' token, ag who they are
- *         (ws_roster.h), h:<agent> their last signs of life (ws_agent.h)
+ *         (ws_roster.h)
  * A reader copies d; only a writer parses it.
  */
 

@@ -525,6 +525,7 @@ test_not_a_roster(void **state)
 static void
 test_roster_in_commits(void **state)
 {
+    char             id[64];
     json_t          *agent;
     ngx_str_t        version;
     ws_workspace_t  *w;
@@ -547,7 +548,8 @@ test_roster_in_commits(void **state)
     w = life_reload(w);
     assert_int_equal(ws_json_get_uuid(agent_of(w), "id", &w->alive), NGX_OK);
     w->alive_ms = LIFE_NOW;
-    assert_int_equal(life_writes(w, "HSET", "h:"), 1);
+    snprintf(id, sizeof(id), "%s", life_get(agent_of(w), "id"));
+    assert_int_equal(life_writes(w, "HSET", id), 1);
     assert_int_equal(life_writes(w, "HSET", "ag"), 0);
 
     /* the agents of a superseded build leave nothing behind */
@@ -555,7 +557,7 @@ test_roster_in_commits(void **state)
     w = life_reload(w);
     assert_int_equal(life_build(w, "stop", LIFE_NOW), NGX_OK);
     assert_int_equal(life_writes(w, "HDEL", "ag"), 1);
-    assert_int_equal(life_writes(w, "HDEL", "h:"), 1);
+    assert_int_equal(life_writes(w, "HDEL", id), 1);
 }
 
 

@@ -97,6 +97,10 @@ const ws_check_container_t  ws_check_shard_containers[] = {
 
     { "builds:", 0, NULL, NULL, NULL, { NULL }, NULL },
 
+    /* signs of life of agents: they belong to the roster, which is checked */
+
+    { "alive:", 0, NULL, NULL, NULL, { NULL }, NULL },
+
     /* logs of builds: they go by themselves, nothing depends on them */
 
     { "logs:", 0, NULL, NULL, NULL, { NULL }, NULL },
