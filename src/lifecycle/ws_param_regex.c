@@ -16,6 +16,7 @@
 
 
 static const char *ws_param_regex_bounds(const char *regex);
+static const char *ws_param_regex_atom(const char *p);
 static const char *ws_param_regex_bracket(const char *p);
 static const char *ws_param_regex_times(const char *p, ngx_uint_t *times);
 
@@ -116,26 +117,13 @@ ws_param_regex_bounds(const char *regex)
         case '?':
             break;
 
-        case '\\':
-            if (p[1] >= '1' && p[1] <= '9') {
+        default:
+            p = ws_param_regex_atom(p);
+
+            if (p == NULL) {
                 return "back-references are not supported";
             }
 
-            if (p[1]) {
-                p++;
-            }
-
-            last = 1;
-            size[depth]++;
-            break;
-
-        case '[':
-            p = ws_param_regex_bracket(p);
-            last = 1;
-            size[depth]++;
-            break;
-
-        default:
             last = 1;
             size[depth]++;
         }
@@ -149,6 +137,23 @@ ws_param_regex_bounds(const char *regex)
     }
 
     return NULL;
+}
+
+
+/* from the first to the last character of an atom; NULL: a back-reference */
+
+static const char *
+ws_param_regex_atom(const char *p)
+{
+    if (*p == '[') {
+        return ws_param_regex_bracket(p);
+    }
+
+    if (*p != '\\' || p[1] == '\0') {
+        return p;
+    }
+
+    return p[1] >= '1' && p[1] <= '9' ? NULL : p + 1;
 }
 
 

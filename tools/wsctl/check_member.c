@@ -129,6 +129,7 @@ ws_check_members_batch(ws_check_scan_t *scan, ngx_pool_t *pool,
     ws_reply_t  *reply;
 
     rc = WS_EXIT_OK;
+    ngx_memzero(wrong, sizeof(wrong));
 
     for (i = 0; rc == WS_EXIT_OK && i < n; i++) {
         m = &items[i * step];
