@@ -47,7 +47,7 @@ ws_rereads_t *ws_rereads_create(ngx_pool_t *pool, ws_store_t *store);
  */
 void ws_reread_start(ws_rereads_t *rereads, ws_reread_t *reread);
 
-/* the same, but not before a while: for what failed and is to be tried again */
+/* the same after a while: for what failed and is to be tried again */
 void ws_reread_later(ws_rereads_t *rereads, ws_reread_t *reread);
 
 /* legal at any time, the handler is not called any more */

@@ -68,7 +68,7 @@ struct ws_topic_s {
 };
 
 
-/* takes a state that was read or published (borrowed), shows it if it is new */
+/* shows a state that was read or published (borrowed), if it is news */
 void ws_topic_update(ws_topic_t *topic, ws_state_t *state);
 
 /* drops the state that waits for its template */

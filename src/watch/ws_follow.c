@@ -1,0 +1,294 @@
+
+/*
+ * Followers of one build in a worker share a tail: its subscription.  When a
+ * message has come, or the subscription is confirmed, each reads what is new.
+ *
+ * A reading is three commands in one go: whether the build is superseded, the
+ * status of its workspace, the lines.  Redis carries them out in this order,
+ * so that a job found ended has no more lines than those that come.  What was
+ * published since the reading was issued asks for another one.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+#include "ws_follow.h"
+#include "ws_policy.h"
+#include "ws_sse.h"
+#include "ws_watcher.h"
+
+
+#define WS_FOLLOW_LINES     100     /* read at once */
+#define WS_FOLLOW_READINGS  3
+
+/* when Redis has not answered, ms */
+#define WS_FOLLOW_RETRY     500
+
+
+typedef struct {
+    ngx_queue_t          queue;     /* of the watch */
+    ngx_queue_t          followers;
+    ngx_pool_t          *pool;
+    ws_watch_t          *watch;
+    ws_uuid_t            build;
+    ws_redis_channel_t   channel;
+    ngx_str_t            key;       /* of the build's hash */
+    ngx_str_t            workspace; /* of its workspace's */
+    ngx_event_t          retry;
+} ws_tail_t;
+
+
+typedef struct {
+    ws_watcher_t         w;         /* must be first */
+    ws_tail_t           *tail;
+    ngx_queue_t          queue;     /* of the tail */
+    ws_uuid_t            owner;
+    ws_uuid_t            org;
+    int64_t              sent;      /* lines that it has */
+    ws_event_t          *event;     /* lines that have been read */
+    int64_t              count;     /* that many */
+
+    ws_redis_cmd_t      *cmds[WS_FOLLOW_READINGS];
+
+    unsigned             wanted:1;  /* there may be something to read */
+    unsigned             over:1;    /* the job had ended when it was read */
+    unsigned             failed:1;  /* a part of the reading has */
+} ws_follower_t;
+
+
+static ws_follower_t *ws_follow_create(ws_watch_t *watch,
+    ngx_http_request_t *r, ws_follow_open_t *open);
+static ngx_int_t ws_follow_join(ws_follower_t *f, ws_watch_t *watch,
+    ws_follow_open_t *open);
+
+static ws_event_t *ws_follow_take(ws_watcher_t *w, ngx_uint_t *last);
+static void ws_follow_leave(ws_watcher_t *w);
+static void ws_follow_subject(ws_watcher_t *w, const ws_uuid_t **owner,
+    const ws_uuid_t **org);
+
+static void ws_follow_read(ws_follower_t *f);
+static ngx_int_t ws_follow_command(ws_follower_t *f, ngx_uint_t n,
+    ngx_uint_t argc, ngx_str_t *argv, ws_redis_handler_pt handler);
+static void ws_follow_superseded(void *data, ws_reply_t *reply);
+static void ws_follow_status(void *data, ws_reply_t *reply);
+static void ws_follow_lines(void *data, ws_reply_t *reply);
+static ngx_int_t ws_follow_event(ws_follower_t *f, ws_reply_t *lines);
+static void ws_follow_cancel(ws_follower_t *f);
+
+static ws_tail_t *ws_tail_find(ws_watch_t *watch, const ws_uuid_t *build);
+static ws_tail_t *ws_tail_create(ws_watch_t *watch, ws_follow_open_t *open);
+static void ws_tail_destroy(ws_tail_t *tail);
+static void ws_tail_ready(void *data);
+static void ws_tail_message(void *data, ngx_str_t *payload);
+static void ws_tail_wake(ws_tail_t *tail);
+static void ws_tail_retry(ngx_event_t *ev);
+
+
+static const ws_watch_source_t  ws_follow_source = {
+    ws_follow_take,
+    ws_follow_leave,
+    ws_follow_subject,
+    WS_ACTION_READ
+};
+
+
+ngx_int_t
+ws_follow_open(ws_watch_t *watch, ngx_http_request_t *r,
+    ws_follow_open_t *open)
+{
+    ws_follower_t  *f;
+
+    /* a stream cannot be a part of another answer */
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    f = ws_follow_create(watch, r, open);
+    if (f == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ws_follow_join(f, watch, open) != NGX_OK) {
+        ws_watch_gone(&f->w.stream);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ws_watch_begin(&f->w, r);
+}
+
+
+static ws_follower_t *
+ws_follow_create(ws_watch_t *watch, ngx_http_request_t *r,
+    ws_follow_open_t *open)
+{
+    ws_follower_t  *f;
+
+    f = ngx_pcalloc(r->pool, sizeof(ws_follower_t));
+    if (f == NULL) {
+        return NULL;
+    }
+
+    f->owner = open->owner;
+    f->org = open->org;
+    f->sent = open->after;
+
+    ws_watch_init(&f->w, watch, &ws_follow_source, &open->user, &open->token);
+
+    return f;
+}
+
+
+static ngx_int_t
+ws_follow_join(ws_follower_t *f, ws_watch_t *watch, ws_follow_open_t *open)
+{
+    ws_tail_t  *tail;
+
+    tail = ws_tail_find(watch, &open->build);
+
+    if (tail == NULL) {
+        tail = ws_tail_create(watch, open);
+
+        if (tail == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    f->tail = tail;
+    ngx_queue_insert_tail(&tail->followers, &f->queue);
+
+    /* what is there; once more when the subscription is confirmed */
+
+    f->wanted = 1;
+    ws_watch_wake(&f->w);
+
+    return NGX_OK;
+}
+
+
+static ws_event_t *
+ws_follow_take(ws_watcher_t *w, ngx_uint_t *last)
+{
+    ws_follower_t *f = (ws_follower_t *) w;
+
+    ws_event_t  *event;
+
+    event = f->event;
+
+    if (event) {
+        f->event = NULL;
+        f->sent += f->count;
+    }
+
+    if (f->over && !f->wanted) {
+        *last = 1;
+        return event;
+    }
+
+    /* the next piece is read while this one is sent */
+
+    if (f->wanted) {
+        ws_follow_read(f);
+    }
+
+    return event;
+}
+
+
+static void
+ws_follow_leave(ws_watcher_t *w)
+{
+    ws_follower_t *f = (ws_follower_t *) w;
+
+    ws_follow_cancel(f);
+
+    ws_event_unref(f->event);
+    f->event = NULL;
+
+    if (f->tail == NULL) {
+        return;
+    }
+
+    ngx_queue_remove(&f->queue);
+
+    if (ngx_queue_empty(&f->tail->followers)) {
+        ws_tail_destroy(f->tail);
+    }
+
+    f->tail = NULL;
+}
+
+
+static void
+ws_follow_subject(ws_watcher_t *w, const ws_uuid_t **owner,
+    const ws_uuid_t **org)
+{
+    ws_follower_t *f = (ws_follower_t *) w;
+
+    *owner = &f->owner;
+    *org = &f->org;
+}
+
+
+static void
+ws_follow_read(ws_follower_t *f)
+{
+    ngx_int_t   rc;
+    u_char      first[NGX_INT64_LEN], last[NGX_INT64_LEN];
+    ngx_str_t   argv[4];
+    ws_tail_t  *tail;
+
+    if (f->cmds[WS_FOLLOW_READINGS - 1]) {
+        return;
+    }
+
+    tail = f->tail;
+
+    f->wanted = 0;
+    f->over = 0;
+    f->failed = 0;
+
+    ngx_str_set(&argv[0], "HEXISTS");
+    argv[1] = tail->key;
+    ngx_str_set(&argv[2], "d");
+
+    rc = ws_follow_command(f, 0, 3, argv, ws_follow_superseded);
+
+    ngx_str_set(&argv[0], "HGET");
+    argv[1] = tail->workspace;
+    ngx_str_set(&argv[2], "m");
+
+    if (rc == NGX_OK) {
+        rc = ws_follow_command(f, 1, 3, argv, ws_follow_status);
+    }
+
+    ngx_str_set(&argv[0], "LRANGE");
+    argv[1] = tail->channel.name;
+    argv[2].data = first;
+    argv[2].len = ngx_sprintf(first, "%L", f->sent) - first;
+    argv[3].data = last;
+    argv[3].len = ngx_sprintf(last, "%L", f->sent + WS_FOLLOW_LINES - 1)
+                  - last;
+
+    if (rc == NGX_OK) {
+        rc = ws_follow_command(f, 2, 4, argv, ws_follow_lines);
+    }
+
+    if (rc != NGX_OK) {
+        ws_follow_cancel(f);
+        ws_tail_retry_later(f);
+    }
+}
+
+
+static ngx_int_t
+ws_follow_command(ws_follower_t *f, ngx_uint_t n, ngx_uint_t argc,
+    ngx_str_t *argv, ws_redis_handler_pt handler)
+{
+    f->cmds[n] = ws_redis_command(f->w.watch->store->redis, WS_REDIS_READ,
+                                  argc, argv, handler, f);
+
+    return f->cmds[n] ? NGX_OK : NGX_ERROR;
+}
