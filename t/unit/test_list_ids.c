@@ -233,6 +233,68 @@ test_ids_unique(void **state)
 }
 
 
+/* ids are taken while others are still being found */
+
+static void
+test_ids_keep(void **state)
+{
+    uint32_t       n, taken;
+    ws_uuid_t      out[64];
+    ngx_array_t    suspects;
+    ws_list_ids_t  ids, late;
+
+    static const uint32_t  sizes[] = {
+        0, 1, 65, WS_LIST_CHUNK, WS_LIST_CHUNK + 1, 3000
+    };
+
+    for (n = 0; n < core_items(sizes); n++) {
+
+        ws_list_ids_init(&ids, NULL);
+        ws_list_ids_init(&late, NULL);
+        ids.keep = 1;
+
+        assert_int_equal(ngx_array_init(&suspects, pool, 1,
+                                        sizeof(ws_uuid_t *)),
+                         NGX_OK);
+
+        fill(&ids, 0, sizes[n]);
+
+        for (taken = 0; taken < sizes[n]; /* void */ ) {
+            taken += ws_list_ids_take(&ids, out, 64);
+        }
+
+        assert_int_equal(ws_list_ids_take(&ids, out, 64), 0);
+
+        fill(&ids, sizes[n], sizes[n] + 70);
+        assert_int_equal(ws_list_ids_take(&ids, out, 60), 60);
+        assert_int_equal(ids.taken, sizes[n] + 60);
+        assert_int_equal(ids.n, 10);
+
+        /* doubles of what was taken, of what was not, and a new one */
+
+        suspect(&suspects, &late, 0);
+        suspect(&suspects, &late, sizes[n] + 65);
+        suspect(&suspects, &late, sizes[n] + 70);
+        ws_list_ids_join(&ids, &late);
+
+        assert_int_equal(ws_list_ids_unique(&ids, &suspects), NGX_OK);
+        ws_list_ids_release(&ids);
+
+        drain(&ids, sizes[n] + 60, sizes[n] + 71, 64);
+        assert_int_equal(ids.taken, sizes[n] + 71);
+    }
+
+    /* all are taken when it is released */
+
+    ws_list_ids_init(&ids, NULL);
+    ids.keep = 1;
+    fill(&ids, 0, 5);
+    assert_int_equal(ws_list_ids_take(&ids, out, 64), 5);
+    ws_list_ids_release(&ids);
+    assert_null(ids.first);
+}
+
+
 static void
 test_ids_no_memory(void **state)
 {
@@ -273,6 +335,7 @@ main(void)
         cmocka_unit_test(test_ids_window),
         cmocka_unit_test(test_ids_prepend),
         cmocka_unit_test_setup_teardown(test_ids_unique, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ids_keep, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids_no_memory, setup, teardown)
     };
 
