@@ -345,7 +345,10 @@ main(int argc, char **argv)
         die(argv[3]);
     }
 
-    for (npaths = 0; npaths < 65536 && fgets(line, sizeof(line), f); npaths++) {
+    for (npaths = 0;
+         npaths < 65536 && fgets(line, sizeof(line), f);
+         npaths++)
+    {
         line[strcspn(line, "\n")] = '\0';
         paths[npaths] = strdup(line);
     }

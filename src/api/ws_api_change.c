@@ -66,7 +66,9 @@ ws_api_rename(ws_request_t *req)
         return ws_respond_empty(req);
     }
 
-    if (ws_workspace_set_name(req->workspace, &name, ws_request_now_ms(req)) != NGX_OK) {
+    if (ws_workspace_set_name(req->workspace, &name, ws_request_now_ms(req))
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -103,7 +105,8 @@ ws_api_autostart(ws_request_t *req)
         return rc;
     }
 
-    if (ws_workspace_set_schedule(req->workspace, &schedule, ws_request_now_ms(req))
+    if (ws_workspace_set_schedule(req->workspace, &schedule,
+                                  ws_request_now_ms(req))
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -138,7 +141,9 @@ ws_api_ttl(ws_request_t *req)
         return rc;
     }
 
-    if (ws_workspace_set_ttl(req->workspace, ttl_ms, ws_request_now_ms(req)) != NGX_OK) {
+    if (ws_workspace_set_ttl(req->workspace, ttl_ms, ws_request_now_ms(req))
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -181,8 +186,8 @@ ws_api_extend(ws_request_t *req)
         return rc;
     }
 
-    rc = ws_build_extend(req->workspace, deadline_ms, ws_request_now_ms(req), &status,
-                         &detail);
+    rc = ws_build_extend(req->workspace, deadline_ms, ws_request_now_ms(req),
+                         &status, &detail);
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }

@@ -140,7 +140,8 @@ ws_create_template(ws_request_t *req, ws_create_t *c)
     rc = ws_request_dir(req, WS_REF_TEMPLATE, WS_DIR_TEMPLATE, &key);
 
     if (rc == NGX_DECLINED) {
-        return ws_body_invalid(req, "template_id", "there is no such template");
+        return ws_body_invalid(req, "template_id",
+                               "there is no such template");
     }
 
     if (rc != NGX_OK) {

@@ -18,7 +18,7 @@
 ngx_int_t ws_http_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
 
-/* Adds a field to the answer; both are kept by reference.  NGX_OK, NGX_ERROR */
+/* Adds a field to the answer, kept by reference.  NGX_OK or NGX_ERROR. */
 ngx_int_t ws_http_add_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
 

@@ -19,6 +19,11 @@ static const EVP_MD *ws_token_sha256(void);
 static ngx_uint_t ws_token_alnum(u_char *p, size_t len);
 
 
+#if (OPENSSL_VERSION_NUMBER >= 0x30000000L)
+static EVP_MD  *ws_token_md;
+#endif
+
+
 static u_char  ws_token_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -80,13 +85,11 @@ ws_token_sha256(void)
 {
 #if (OPENSSL_VERSION_NUMBER >= 0x30000000L)
 
-    static EVP_MD  *md;
-
-    if (md == NULL) {
-        md = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    if (ws_token_md == NULL) {
+        ws_token_md = EVP_MD_fetch(NULL, "SHA2-256", NULL);
     }
 
-    return md ? md : EVP_sha256();
+    return ws_token_md ? ws_token_md : EVP_sha256();
 
 #else
 
@@ -179,4 +182,14 @@ ws_token_generate(u_char text[WS_TOKEN_LEN])
     OPENSSL_cleanse(random, sizeof(random));
 
     return NGX_OK;
+}
+
+
+void
+ws_token_exit(void)
+{
+#if (OPENSSL_VERSION_NUMBER >= 0x30000000L)
+    EVP_MD_free(ws_token_md);
+    ws_token_md = NULL;
+#endif
 }

@@ -55,5 +55,8 @@ ngx_int_t ws_token_verify(ngx_str_t *secret, ngx_str_t *stored_hex);
  */
 ngx_int_t ws_token_generate(u_char text[WS_TOKEN_LEN]);
 
+/* releases what was kept between calls; they may go on all the same */
+void ws_token_exit(void);
+
 
 #endif /* _WS_TOKEN_H_INCLUDED_ */

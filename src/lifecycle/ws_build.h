@@ -39,6 +39,9 @@ ngx_int_t ws_build_create(ws_workspace_t *w, ws_build_new_t *nb);
 /* whether the latest build's job is not finished */
 ngx_uint_t ws_build_active(ws_workspace_t *w);
 
+/* the same, from the status of a build */
+ngx_uint_t ws_build_status_active(ngx_str_t *status);
+
 /*
  * Moves the latest build's job from pending to running.
  * NGX_OK, NGX_DECLINED (not pending), NGX_ERROR.
@@ -52,7 +55,8 @@ ngx_int_t ws_build_begin(ws_workspace_t *w, const ws_uuid_t *worker,
  * none; borrowed): ids, times and statuses that are missing are filled in.
  * A start that succeeded gets its deadline: now + the TTL when it was made.
  * A delete that succeeded marks the workspace deleted.
- * NGX_OK, NGX_DECLINED (not active, or bad resources: *detail says), NGX_ERROR.
+ * NGX_OK; NGX_DECLINED: not active, or bad resources, *detail says;
+ * NGX_ERROR.
  */
 ngx_int_t ws_build_finish(ws_workspace_t *w, ngx_str_t *error,
     json_t *resources, int64_t now_ms, const char **detail);

@@ -332,7 +332,8 @@ ws_conf_redis_host(ngx_conf_t *cf, ws_store_conf_t *store,
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
-    size = url->host.len + url->path.len + sizeof("[]:65535") + sizeof("unix:");
+    size = url->host.len + url->path.len + sizeof("[]:65535")
+           + sizeof("unix:");
 
     u.url.data = ngx_pnalloc(cf->pool, size);
     if (u.url.data == NULL) {
@@ -342,7 +343,8 @@ ws_conf_redis_host(ngx_conf_t *cf, ws_store_conf_t *store,
     if (url->path.len) {
         p = ngx_sprintf(u.url.data, "unix:%V", &url->path);
 
-    } else if (ngx_strlchr(url->host.data, url->host.data + url->host.len, ':'))
+    } else if (ngx_strlchr(url->host.data, url->host.data + url->host.len,
+                           ':'))
     {
         p = ngx_sprintf(u.url.data, "[%V]:%ui", &url->host,
                         (ngx_uint_t) url->port);

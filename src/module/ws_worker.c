@@ -20,6 +20,7 @@
 #include "ws_conf.h"
 #include "ws_dispatch.h"
 #include "ws_secret.h"
+#include "ws_token.h"
 #include "ws_watch.h"
 #include "ws_worker.h"
 
@@ -100,6 +101,8 @@ ws_worker_exit(ngx_cycle_t *cycle)
             ws_store_close(stores[i]->store);
         }
     }
+
+    ws_token_exit();
 }
 
 

@@ -29,7 +29,7 @@ size_t ws_resp_size(ngx_uint_t argc, ngx_str_t *argv);
 /* "*N": an array of n follows.  Returns the end of what was written. */
 u_char *ws_resp_head(u_char *p, ngx_uint_t n);
 
-/* arguments one behind the other; their data may be NULL when they are empty */
+/* arguments one behind the other; data may be NULL where len is 0 */
 u_char *ws_resp_bulk(u_char *p, ngx_uint_t argc, ngx_str_t *argv);
 
 

@@ -67,8 +67,9 @@ ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
     index = ws_workspace_index(w);
     due = ws_due_entries(w);
 
-    if (index == NULL || due == NULL || c.id.data == NULL || c.owner.data == NULL
-        || c.key.data == NULL || ws_workspace_lower_name(w, &c.name) != NGX_OK)
+    if (index == NULL || due == NULL || c.id.data == NULL
+        || c.owner.data == NULL || c.key.data == NULL
+        || ws_workspace_lower_name(w, &c.name) != NGX_OK)
     {
         return NGX_ERROR;
     }
