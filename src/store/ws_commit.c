@@ -439,11 +439,6 @@ ws_commit_meta(ws_commit_t *c)
 static ngx_uint_t
 ws_same(ngx_str_t *a, ngx_str_t *b)
 {
-    if (a->len != b->len) {
-        return 0;
-    }
-
-    /* an empty string may have no bytes to point to */
-
-    return a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0;
+    return a->len == b->len
+           && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
 }
