@@ -111,6 +111,7 @@ ws_dispatch_wait(ws_dispatch_t *d, ws_waiter_t *waiter, ngx_msec_t wait_ms)
     waiter->once = (wait_ms == 0);
 
     ngx_queue_insert_tail(&d->waiting, &waiter->queue);
+    d->unmet.len = 0;
 
     waiter->timer.handler = ws_dispatch_timeout;
     waiter->timer.data = waiter;
@@ -170,6 +171,7 @@ ws_dispatch_close(ws_dispatch_t *d)
     d->quit = 1;
 
     ws_queue_stop(d->queue);
+    ws_queue_forget(d->queue);
 
     while (!ngx_queue_empty(&d->grants)) {
         q = ngx_queue_head(&d->grants);
@@ -313,6 +315,7 @@ ws_dispatch_net(ngx_event_t *ev)
 
     } else if (ngx_current_msec - d->used > WS_DISPATCH_LINGER_MS) {
         ws_dispatch_unsubscribe(d);
+        ws_queue_forget(d->queue);
         return;
     }
 

@@ -184,8 +184,18 @@ ws_dispatch_walked(ws_dispatch_t *d)
 static ws_waiter_t *
 ws_dispatch_match(ws_dispatch_t *d, ws_need_t *need)
 {
-    ngx_queue_t  *q;
-    ws_waiter_t  *waiter;
+    ngx_queue_t          *q;
+    ws_waiter_t          *waiter;
+    ws_dispatch_unmet_t  *unmet;
+
+    unmet = &d->unmet;
+
+    if (unmet->len && unmet->len == need->tags.len
+        && ngx_memcmp(unmet->tags, need->tags.data, unmet->len) == 0
+        && ws_uuid_eq(&unmet->org, &need->org))
+    {
+        return NULL;
+    }
 
     for (q = ngx_queue_head(&d->waiting);
          q != ngx_queue_sentinel(&d->waiting);
@@ -196,6 +206,12 @@ ws_dispatch_match(ws_dispatch_t *d, ws_need_t *need)
         if (ws_need_met(need, &waiter->offer)) {
             return waiter;
         }
+    }
+
+    if (need->tags.len <= WS_DISPATCH_UNMET) {
+        unmet->org = need->org;
+        unmet->len = need->tags.len;
+        ngx_memcpy(unmet->tags, need->tags.data, unmet->len);
     }
 
     return NULL;
@@ -211,7 +227,9 @@ ws_dispatch_grant(ws_dispatch_t *d, ws_queued_t *job)
     ws_waiter_t  *waiter;
 
     waiter = ws_dispatch_match(d, &job->need);
+
     if (waiter == NULL) {
+        ws_queue_remember(d->queue);
         return NGX_OK;
     }
 
@@ -254,6 +272,7 @@ ws_dispatch_ended(void *data, ws_grant_t *grant, ngx_uint_t how)
         waiter->grant = NULL;
 
         ngx_queue_insert_head(&d->waiting, &waiter->queue);
+        d->unmet.len = 0;
 
         if (d->quit || waiter->late || how == WS_GRANT_REFUSED) {
             ws_dispatch_over(waiter);

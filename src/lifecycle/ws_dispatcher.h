@@ -20,6 +20,9 @@
 /* jobs that went wrong a moment ago */
 #define WS_DISPATCH_SHUNNED  32
 
+/* bytes of tags that are remembered as nobody's */
+#define WS_DISPATCH_UNMET    256
+
 
 typedef struct {
     ws_redis_channel_t   channel;
@@ -35,6 +38,15 @@ typedef struct {
 } ws_dispatch_shunned_t;
 
 
+/* a need that nobody who waits meets: many jobs in a row have the same */
+
+typedef struct {
+    ws_uuid_t            org;
+    size_t               len;       /* of the tags; 0: none is remembered */
+    u_char               tags[WS_DISPATCH_UNMET];
+} ws_dispatch_unmet_t;
+
+
 struct ws_dispatch_s {
     ws_store_t              *store;
     ws_queue_t              *queue;
@@ -47,6 +59,7 @@ struct ws_dispatch_s {
     ngx_msec_t               used;      /* last time there was a waiter */
     ws_dispatch_shunned_t    shunned[WS_DISPATCH_SHUNNED];
     ngx_uint_t               nshunned;  /* the next one to be used */
+    ws_dispatch_unmet_t      unmet;
 
     unsigned                 subscribed:1;
     unsigned                 walking:1;

@@ -34,6 +34,7 @@ typedef struct {
     ws_dir_ref_t         owner;
     ws_dir_ref_t         template;
     ws_redis_cmd_t      *cmd;
+    ws_redis_cmd_t      *count;     /* reads the number of lines */
     ws_txn_t             txn;
     ngx_event_t          timer;
     ngx_uint_t           tries;
@@ -45,6 +46,8 @@ typedef struct {
 } ws_grant_run_t;
 
 
+static ngx_int_t ws_grant_count(ws_grant_run_t *g);
+static void ws_grant_counted(void *data, ws_reply_t *reply);
 static ngx_int_t ws_grant_load(ws_grant_run_t *g);
 static void ws_grant_loaded(void *data, ws_reply_t *reply);
 static void ws_grant_decide(void *data);
@@ -85,7 +88,6 @@ ws_grant_start(ws_store_t *store, ws_waiter_t *waiter, ws_queued_t *job,
 
     g->pool = pool;
     g->id = job->workspace;
-    g->lines = job->lines;
 
     g->pub.store = store;
     g->pub.waiter = waiter;
@@ -107,8 +109,10 @@ ws_grant_start(ws_store_t *store, ws_waiter_t *waiter, ws_queued_t *job,
     g->timer.data = g;
     g->timer.log = store->log;
 
-    if (g->pub.job.data == NULL || ws_grant_load(g) != NGX_OK) {
-        ngx_destroy_pool(pool);
+    if (g->pub.job.data == NULL || ws_grant_count(g) != NGX_OK
+        || ws_grant_load(g) != NGX_OK)
+    {
+        ws_grant_abandon(&g->pub);
         return NULL;
     }
 
@@ -125,6 +129,10 @@ ws_grant_abandon(ws_grant_t *grant)
         ws_redis_cancel(g->cmd);
     }
 
+    if (g->count) {
+        ws_redis_cancel(g->count);
+    }
+
     if (g->timer.timer_set) {
         ngx_del_timer(&g->timer);
     }
@@ -135,6 +143,45 @@ ws_grant_abandon(ws_grant_t *grant)
     ws_dir_unref(&g->template);
 
     ngx_destroy_pool(g->pool);
+}
+
+
+/* the answer comes before that to ws_grant_load(), which follows */
+
+static ngx_int_t
+ws_grant_count(ws_grant_run_t *g)
+{
+    ngx_uint_t  shard;
+    ngx_str_t   argv[3];
+
+    shard = ws_uuid_shard(&g->id, g->pub.store->ks->shards);
+
+    ngx_str_set(&argv[0], "HGET");
+    argv[1] = ws_key(g->pool, g->pub.store->ks, shard, "job", &g->pub.job,
+                     NULL);
+    ngx_str_set(&argv[2], "n");
+
+    if (argv[1].data == NULL) {
+        return NGX_ERROR;
+    }
+
+    g->count = ws_redis_command(g->pub.store->redis, WS_REDIS_READ, 3, argv,
+                                ws_grant_counted, g);
+
+    return g->count ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ws_grant_counted(void *data, ws_reply_t *reply)
+{
+    ws_grant_run_t *g = data;
+
+    g->count = NULL;
+
+    if (reply && reply->type == WS_REPLY_STRING) {
+        g->lines = ngx_max(0, ngx_atoi(reply->str.data, reply->str.len));
+    }
 }
 
 

@@ -4,12 +4,16 @@
  * were made.  The reader holds a page of each shard; the next job is the
  * oldest of the pages' first ones, so a page that is used up has to be
  * followed by the next before anything can be told.  What the jobs need is
- * read for a page when its first job's turn has come: of most shards only the
- * ids are ever looked at.
+ * read for some of a page when the first one's turn has come: of most shards
+ * only the ids are ever looked at.
  *
  * Where the next page begins is remembered as a time and the number of jobs
  * of that time already seen: jobs before it may come and go meanwhile.  One
  * that is missed so is found by the next walk.
+ *
+ * Jobs that nobody here can run may be many, and wait for long, while others
+ * come and go behind them: what they need, which never changes, is kept in a
+ * tree.
  */
 
 
@@ -18,7 +22,18 @@
 #include "ws_queue.h"
 
 
+/* when too many are remembered all are forgotten, but not too often */
+#define WS_QUEUE_FORGET_MS  60000
+
+
 typedef struct ws_queue_page_s  ws_queue_page_t;
+
+
+typedef struct {
+    ngx_str_node_t     sn;          /* the job's id; the first member */
+    ws_uuid_t          workspace;
+    size_t             len;         /* of what it needs, which follows */
+} ws_queue_known_t;
 
 
 typedef struct {
@@ -26,6 +41,7 @@ typedef struct {
     int64_t            at_ms;
     ws_queue_page_t   *page;
     ws_redis_cmd_t    *cmd;         /* reads what it needs */
+    unsigned           told:1;      /* what it needs, if it is there */
     unsigned           there:1;
 } ws_queue_job_t;
 
@@ -43,11 +59,11 @@ struct ws_queue_page_s {
     int64_t            from_ms;     /* the next page begins here ... */
     ngx_uint_t         skip;        /* ... after so many */
     ws_redis_cmd_t    *cmd;         /* reads the page */
+    ngx_uint_t         details;     /* jobs to be read next at once */
     ngx_uint_t         pending;     /* jobs being read */
 
     unsigned           marked:1;
     unsigned           more:1;      /* there may be another page */
-    unsigned           detailed:1;  /* the jobs have been read */
 };
 
 
@@ -57,6 +73,11 @@ struct ws_queue_s {
     void              *data;
     ws_queue_page_t   *pages;       /* of all shards */
     ngx_uint_t         size;        /* of first pages */
+    ws_queue_job_t    *last;        /* returned by ws_queue_next() */
+    ngx_rbtree_t       known;       /* ws_queue_known_t */
+    ngx_rbtree_node_t  sentinel;
+    ngx_uint_t         nknown;
+    ngx_msec_t         forgotten;   /* all, the last time */
     unsigned           failed:1;
 };
 
@@ -66,6 +87,8 @@ static void ws_queue_page(void *data, ws_reply_t *reply);
 static ngx_int_t ws_queue_fill(ws_queue_page_t *page, ws_reply_t *reply);
 static ngx_int_t ws_queue_details(ws_queue_page_t *page);
 static void ws_queue_detail(void *data, ws_reply_t *reply);
+static ngx_uint_t ws_queue_recall(ws_queue_job_t *job);
+static ws_queue_known_t *ws_queue_known(ws_queue_t *queue, ngx_str_t *job);
 static void ws_queue_drop(ws_queue_page_t *page);
 
 
@@ -84,6 +107,9 @@ ws_queue_create(ngx_pool_t *pool, ws_store_t *store,
     queue->store = store;
     queue->handler = handler;
     queue->data = data;
+
+    ngx_rbtree_init(&queue->known, &queue->sentinel,
+                    ngx_str_rbtree_insert_value);
 
     queue->pages = ngx_pcalloc(pool, store->ks->shards
                                      * sizeof(ws_queue_page_t));
@@ -162,6 +188,8 @@ ws_queue_next(ws_queue_t *queue, ws_queued_t **job)
     ngx_uint_t        i, waiting;
     ws_queue_page_t  *page, *first;
 
+    queue->last = NULL;
+
 again:
 
     first = NULL;
@@ -201,7 +229,9 @@ again:
         return NGX_DONE;
     }
 
-    if (!first->detailed && ws_queue_details(first) != NGX_OK) {
+    if (!first->jobs[first->next].told && first->pending == 0
+        && ws_queue_details(first) != NGX_OK)
+    {
         goto failed;
     }
 
@@ -209,11 +239,13 @@ again:
         return NGX_AGAIN;
     }
 
-    *job = &first->jobs[first->next].job;
+    queue->last = &first->jobs[first->next++];
 
-    if (!first->jobs[first->next++].there) {
+    if (!queue->last->there) {
         goto again;
     }
+
+    *job = &queue->last->job;
 
     return NGX_OK;
 
@@ -330,12 +362,12 @@ ws_queue_fill(ws_queue_page_t *page, ws_reply_t *reply)
 }
 
 
-/* asks what the jobs of a page need */
+/* asks what the next jobs of a page need, of those of which it is not known */
 
 static ngx_int_t
 ws_queue_details(ws_queue_page_t *page)
 {
-    ngx_str_t        argv[5];
+    ngx_str_t        argv[4];
     ngx_uint_t       i;
     ws_queue_t      *queue;
     ws_queue_job_t  *job;
@@ -345,10 +377,17 @@ ws_queue_details(ws_queue_page_t *page)
     ngx_str_set(&argv[0], "HMGET");
     ngx_str_set(&argv[2], "w");
     ngx_str_set(&argv[3], "r");
-    ngx_str_set(&argv[4], "n");
 
-    for (i = 0; i < page->n; i++) {
+    page->details = page->details ? ngx_min(page->details * 4,
+                                            WS_QUEUE_PAGE_MAX)
+                                  : queue->size;
+
+    for (i = page->next; i < page->n && page->pending < page->details; i++) {
         job = &page->jobs[i];
+
+        if (job->told || ws_queue_recall(job)) {
+            continue;
+        }
 
         argv[1] = ws_key(page->pool, queue->store->ks, page->shard, "job",
                          &job->job.id, NULL);
@@ -356,7 +395,7 @@ ws_queue_details(ws_queue_page_t *page)
             return NGX_ERROR;
         }
 
-        job->cmd = ws_redis_command(queue->store->redis, WS_REDIS_READ, 5,
+        job->cmd = ws_redis_command(queue->store->redis, WS_REDIS_READ, 4,
                                     argv, ws_queue_detail, job);
         if (job->cmd == NULL) {
             return NGX_ERROR;
@@ -364,8 +403,6 @@ ws_queue_details(ws_queue_page_t *page)
 
         page->pending++;
     }
-
-    page->detailed = 1;
 
     return NGX_OK;
 }
@@ -376,15 +413,16 @@ ws_queue_detail(void *data, ws_reply_t *reply)
 {
     ws_queue_job_t *job = data;
 
-    ngx_str_t         text, *lines;
+    ngx_str_t         text;
     ws_queue_page_t  *page;
 
     page = job->page;
 
     job->cmd = NULL;
+    job->told = 1;
     page->pending--;
 
-    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 3) {
+    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 2) {
         page->queue->failed = 1;
 
     } else if (reply->elts[0].type == WS_REPLY_STRING
@@ -398,16 +436,126 @@ ws_queue_detail(void *data, ws_reply_t *reply)
                       && ws_uuid_parse(&reply->elts[0].str,
                                        &job->job.workspace)
                          == NGX_OK);
-
-        if (reply->elts[2].type == WS_REPLY_STRING) {
-            lines = &reply->elts[2].str;
-            job->job.lines = ngx_max(0, ngx_atoi(lines->data, lines->len));
-        }
     }
 
     if (page->pending == 0 || page->queue->failed) {
         page->queue->handler(page->queue->data);
     }
+}
+
+
+/* whether it is known what a job needs */
+
+static ngx_uint_t
+ws_queue_recall(ws_queue_job_t *job)
+{
+    ngx_str_t          text;
+    ws_queue_known_t  *known;
+
+    known = ws_queue_known(job->page->queue, &job->job.id);
+
+    if (known == NULL) {
+        return 0;
+    }
+
+    /* it may be forgotten before the page is */
+
+    text.len = known->len;
+    text.data = ngx_pnalloc(job->page->pool, text.len);
+
+    if (text.data == NULL) {
+        return 0;
+    }
+
+    ngx_memcpy(text.data, (u_char *) (known + 1) + known->sn.str.len,
+               text.len);
+
+    job->job.workspace = known->workspace;
+    job->told = 1;
+    job->there = (ws_need_parse(&text, &job->job.need) == NGX_OK);
+
+    return 1;
+}
+
+
+void
+ws_queue_remember(ws_queue_t *queue)
+{
+    u_char            *p;
+    size_t             len;
+    ngx_str_t         *id;
+    ws_need_t         *need;
+    ws_queue_known_t  *known;
+
+    if (queue->last == NULL) {
+        return;
+    }
+
+    id = &queue->last->job.id;
+    need = &queue->last->job.need;
+
+    if (ws_queue_known(queue, id)) {
+        return;
+    }
+
+    if (queue->nknown >= WS_QUEUE_KNOWN_MAX) {
+        if (ngx_current_msec - queue->forgotten < WS_QUEUE_FORGET_MS) {
+            return;
+        }
+
+        ws_queue_forget(queue);
+    }
+
+    len = WS_UUID_LEN + 1 + need->tags.len;
+
+    known = ngx_alloc(sizeof(ws_queue_known_t) + id->len + len,
+                      queue->store->log);
+    if (known == NULL) {
+        return;
+    }
+
+    known->workspace = queue->last->job.workspace;
+    known->len = len;
+
+    p = (u_char *) (known + 1);
+
+    known->sn.str.len = id->len;
+    known->sn.str.data = p;
+    known->sn.node.key = ngx_crc32_short(id->data, id->len);
+
+    p = ngx_cpymem(p, id->data, id->len);
+    p = ws_uuid_format(p, &need->org);
+    *p++ = ' ';
+    ngx_memcpy(p, need->tags.data, need->tags.len);
+
+    ngx_rbtree_insert(&queue->known, &known->sn.node);
+    queue->nknown++;
+}
+
+
+void
+ws_queue_forget(ws_queue_t *queue)
+{
+    ws_queue_known_t  *known;
+
+    while (queue->known.root != &queue->sentinel) {
+        known = (ws_queue_known_t *) queue->known.root;
+
+        ngx_rbtree_delete(&queue->known, &known->sn.node);
+        ngx_free(known);
+    }
+
+    queue->nknown = 0;
+    queue->forgotten = ngx_current_msec;
+}
+
+
+static ws_queue_known_t *
+ws_queue_known(ws_queue_t *queue, ngx_str_t *job)
+{
+    return (ws_queue_known_t *)
+               ngx_str_rbtree_lookup(&queue->known, job,
+                                     ngx_crc32_short(job->data, job->len));
 }
 
 
@@ -417,6 +565,7 @@ ws_queue_stop(ws_queue_t *queue)
     ngx_uint_t  i;
 
     queue->failed = 0;
+    queue->last = NULL;
 
     for (i = 0; i < queue->store->ks->shards; i++) {
         queue->pages[i].more = 0;
@@ -449,5 +598,5 @@ ws_queue_drop(ws_queue_page_t *page)
     page->n = 0;
     page->next = 0;
     page->pending = 0;
-    page->detailed = 0;
+    page->details = 0;
 }

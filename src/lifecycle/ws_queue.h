@@ -15,8 +15,9 @@
 #include "ws_store.h"
 
 
-#define WS_QUEUE_PAGE_MIN  4        /* jobs of a shard read at once, ... */
-#define WS_QUEUE_PAGE_MAX  64       /* ... and after some such pages */
+#define WS_QUEUE_PAGE_MIN   4       /* jobs of a shard read at once, ... */
+#define WS_QUEUE_PAGE_MAX   512     /* ... and after some such pages */
+#define WS_QUEUE_KNOWN_MAX  16384   /* jobs remembered */
 
 
 typedef struct ws_queue_s  ws_queue_t;
@@ -28,7 +29,6 @@ typedef struct {
     ngx_str_t    id;                /* of the job */
     ws_uuid_t    workspace;
     ws_need_t    need;
-    ngx_uint_t   lines;             /* of its log, if it was given back */
 } ws_queued_t;
 
 
@@ -60,6 +60,15 @@ void ws_queue_start(ws_queue_t *queue, ngx_uint_t want);
  * more; NGX_ERROR: Redis did not answer, or no memory: the walk has ended.
  */
 ngx_int_t ws_queue_next(ws_queue_t *queue, ws_queued_t **job);
+
+/*
+ * Nobody wants the job that ws_queue_next() has just returned: what it needs
+ * is remembered, and not read again by later walks.
+ */
+void ws_queue_remember(ws_queue_t *queue);
+
+/* Forgets them all. */
+void ws_queue_forget(ws_queue_t *queue);
 
 /* Ends a walk: the handler will not be called.  Legal at any time. */
 void ws_queue_stop(ws_queue_t *queue);
