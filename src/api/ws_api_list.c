@@ -442,7 +442,7 @@ ws_listing_answer(ws_listing_t *l)
     }
 
     if (l->req->http->method == NGX_HTTP_HEAD
-        || (rc == NGX_OK && l->ids.n == 0))
+        || (rc == NGX_OK && l->docs == NULL && l->ids.n == 0))
     {
         return ws_listing_whole(l);
     }
