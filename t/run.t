@@ -34,7 +34,7 @@ END {
 sub servers {
     my ($dir) = @_;
 
-    return split ' ', `pgrep -f '^(nginx|redis).*$dir/'`;
+    return split ' ', `pgrep -f '^(nginx|redis|python3) ?.*$dir/'`;
 }
 
 
@@ -153,6 +153,19 @@ is $made->{latest_build}{status}, 'pending';
 is $got->{id}, $made->{id};
 is $list->{count}, 1;
 
+# it is started, and is used
+
+my $build;
+
+ok +(wait_for {
+    $build = JSON::XS->new->decode(scalar `$curl[1]`)->{latest_build};
+    $build->{status} eq 'running';
+} 20), 'it runs' or diag text("$dir/provisioner.log");
+
+my $page = $build->{resources}[0]{agents}[0]{apps}[0]{url};
+
+like `curl -s '$page' -d 'command=echo \$((6*7))'`, qr/^<pre>42$/m, 'its page';
+
 my $w = "workspaces/$made->{id}";
 is status($env, 'MEMBER_TOKEN', $w), '200', 'the member';
 is status($env, 'OTHER_MEMBER_TOKEN', $w), '404', 'another one';
@@ -210,7 +223,7 @@ my ($dir, $port) = (temp_dir() . '/r', free_port());
 
 # after each of the things that it makes
 
-for my $key (qw(orgs template-name:docker users)) {
+for my $key (qw(orgs template-name:shell users)) {
     my $run = begin($dir, $port);
 
     my $made = wait_for {
@@ -239,7 +252,7 @@ is join(' ', map { (split /\t/)[1] } split /\n/, wsctl(qw(user list), @redis)),
    'admin alice bob';
 is scalar(() = wsctl(qw(token list alice), @redis)), 1, 'no token is left over';
 is join(' ', map { (split /\t/)[2] } split /\n/,
-             wsctl(qw(template list), @redis)), 'docker kubernetes';
+             wsctl(qw(template list), @redis)), 'kubernetes shell';
 
 kill TERM => $run->{pid};
 is ended($run, 20), 0;
