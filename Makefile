@@ -28,6 +28,10 @@ NGINX_SRC ?= /usr/share/nginx/src
 NGINX_FLAGS ?= $(shell test -f $(NGINX_SRC)/conf_flags \
                    && . $(NGINX_SRC)/conf_flags \
                    && echo "$${NGX_CONF_FLAGS[@]}" || echo --with-compat)
+
+# nginx itself takes a variable of this name for the sockets it inherits
+unexport NGINX
+
 CLANG ?= clang
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
@@ -175,7 +179,7 @@ check:
 # Sanitizers.  Debian's stock nginx is not built with them: the runtime of
 # ASan is preloaded into it, and nginx's pools are seen as the blocks that
 # they are made of (in units and wsctl every allocation is seen alone).
-# What is reported goes to files; a test fails when there is one.
+# What is reported goes to files: each is a failed test.
 
 ASAN_BUILD = $(BUILD)/asan
 
@@ -184,11 +188,16 @@ asan: deps
 	    all units
 	+$(MAKE) --no-print-directory SAN=1 BUILD=$(ASAN_BUILD) asan-check
 
-asan-check:
-	rm -rf $(BUILD)/report && mkdir -p $(BUILD)/report
-	TEST_NGINX_LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
-	    WORKSPACE_SANITIZED='$(abspath $(BUILD)/report)' \
-	    $(MAKE) --no-print-directory check
+$(BUILD)/stay_loaded.so: t/lib/stay_loaded.c
+	$(Q)$(CC) -shared -fPIC -o $@ $<
+
+asan-check: $(BUILD)/stay_loaded.so
+	$(Q)rm -rf $(BUILD)/report && mkdir -p $(BUILD)/report
+	$(Q)+WORKSPACE_SANITIZED='$(abspath $(BUILD)/report)' \
+	    WS_NGINX='$(NGINX)' \
+	    WS_PRELOAD="$$($(CC) -print-file-name=libasan.so) $(abspath $<)" \
+	    $(MAKE) --no-print-directory check \
+	        NGINX='$(CURDIR)/t/lib/nginx-sanitized'
 
 
 # lint: every C file under both compilers, with warnings as errors

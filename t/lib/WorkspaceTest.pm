@@ -162,6 +162,15 @@ sub prepare {
 
     $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
 
+    # no file takes longer than this, whatever hangs
+
+    $SIG{ALRM} = sub { die "the file takes too long\n" };
+    alarm $ENV{WORKSPACE_FILE_SECONDS} || 600;
+
+    # nginx would take this for sockets that it inherits
+
+    delete $ENV{NGINX};
+
     my $port = $ENV{TEST_NGINX_SERVER_PORT} || $ENV{TEST_NGINX_PORT};
 
     $ENV{TEST_NGINX_SERVER_PORT} = $port || free_port();
@@ -513,7 +522,10 @@ sub sse_open {
     my $stream = WorkspaceTest::Sse->open(%$request);
 
     if ($request->{validate}) {
-        $stream->{check} = sub { validate_event($path, @_) };
+        my $type = WorkspaceTest::Schema::event_type_of(
+            $path, $request->{prefix}
+        );
+        $stream->{check} = sub { validate_event($path, $type, @_) };
         validate($request, $stream->response) if $stream->status;
     }
 
@@ -522,9 +534,9 @@ sub sse_open {
 
 
 sub validate_event {
-    my ($path, $event) = @_;
+    my ($path, $data, $event) = @_;
 
-    my %type = (data => 'Workspace', error => 'Error');
+    my %type = (data => $data, error => 'Error');
     my $type = $type{ $event->{event} } or return;
     my @wrong = WorkspaceTest::Schema::check_json($type, $event->{data});
 

@@ -123,8 +123,6 @@ sub nginx {
 
     if ($pid == 0) {
         open STDERR, '>&', \*STDOUT;
-        my $preload = $ENV{TEST_NGINX_LD_PRELOAD};
-        $ENV{LD_PRELOAD} = $preload if defined $preload;
         exec $self->command, @args or POSIX::_exit(127);
     }
 

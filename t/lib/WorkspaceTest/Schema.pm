@@ -74,8 +74,35 @@ sub check {
         return @wrong;
     }
 
-    return (@wrong, check_stream($res->{body})) if $type eq 'EventStream';
+    return (@wrong, check_stream($res->{body}, event_type($operation)))
+        if $type eq 'EventStream' || streams($operation, $res);
     return (@wrong, check_json($type, $res->{body}));
+}
+
+
+# the type of the data events of a path, prefix included: for streams
+
+sub event_type_of {
+    my ($path, $prefix) = @_;
+
+    ($path) = split /\?/, $path, 2;
+
+    my ($rest) = $path =~ m{^\Q$prefix\E(/.*)$} or return 'Workspace';
+
+    return event_type(find_operation('GET', $rest));
+}
+
+
+sub event_type { ($_[0] && $_[0]{event}) || 'Workspace' }
+
+
+# an endpoint that answers with a stream when it is asked to
+
+sub streams {
+    my ($operation, $res) = @_;
+
+    return $operation && $operation->{event} && $res->{status} == 200
+           && ($res->{headers}{'content-type'} // '') eq 'text/event-stream';
 }
 
 
@@ -111,7 +138,8 @@ sub check_headers {
             if defined $h->{'content-length'};
 
     } elsif ($operation && $status == 200
-             && ($operation->{responses}{200} // '') eq 'EventStream')
+             && (($operation->{responses}{200} // '') eq 'EventStream'
+                 || streams($operation, $res)))
     {
         push @wrong, "Content-Type of a stream is " . ($type // 'absent')
             if ($type // '') ne 'text/event-stream';
@@ -162,7 +190,7 @@ sub check_json {
 # complete events only: the last one may have been cut by the reader
 
 sub check_stream {
-    my ($text) = @_;
+    my ($text, $data) = @_;
 
     my @wrong;
     my @events = split /\n\n/, $text, -1;
@@ -176,7 +204,7 @@ sub check_stream {
         my $name = $field{event} // 'none';
 
         if ($name eq 'data') {
-            push @wrong, check_json('Workspace', $field{data} // '');
+            push @wrong, check_json($data, $field{data} // '');
 
         } elsif ($name eq 'error') {
             push @wrong, check_json('Error', $field{data} // '');
