@@ -276,14 +276,14 @@ sub logs {
 }
 
 
-# a line may be on its way: it is waited for, half a second at most
+# a line may be on its way: it is waited for, two seconds at most
 
 sub expect_lines {
     my ($block, $log, $section) = @_;
 
     return if !defined $block->$section;
 
-    my $deadline = time + 0.5;
+    my $deadline = time + 2;
 
     for my $pattern (grep { defined } patterns(scalar $block->$section)) {
         my $found;
