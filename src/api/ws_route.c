@@ -90,7 +90,7 @@ static ws_route_entry_t  ws_routes[] = {
     { WS_GET, "/workspacebuilds/{b}/parameters",
       WS_ENDPOINT_BUILD_PARAMETERS, ngx_string("build_parameters") },
 
-    { WS_STREAM, "/workspacebuilds/{b}/logs",
+    { WS_GET, "/workspacebuilds/{b}/logs",
       WS_ENDPOINT_BUILD_LOGS, ngx_string("build_logs") },
 
     { WS_PATCH, "/workspacebuilds/{b}/cancel",

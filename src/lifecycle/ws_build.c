@@ -76,6 +76,15 @@ ws_build_active(ws_workspace_t *w)
 }
 
 
+ngx_uint_t
+ws_build_status_active(ngx_str_t *status)
+{
+    return ws_is(*status, "pending") || ws_is(*status, "starting")
+           || ws_is(*status, "stopping") || ws_is(*status, "deleting")
+           || ws_is(*status, "canceling");
+}
+
+
 ngx_int_t
 ws_build_create(ws_workspace_t *w, ws_build_new_t *nb)
 {

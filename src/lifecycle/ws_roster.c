@@ -161,11 +161,13 @@ ws_roster_find(ngx_str_t *roster, ngx_str_t *name, ws_roster_agent_t *agent)
 {
     ngx_int_t          rc;
     ngx_str_t          rest;
-    ngx_uint_t         n;
+    ws_uuid_t          id;
+    ngx_uint_t         n, have_id;
     ws_roster_agent_t  next;
 
     n = 0;
     rest = *roster;
+    have_id = (ws_uuid_parse(name, &id) == NGX_OK);
 
     for ( ;; ) {
         rc = ws_roster_next(&rest, &next);
@@ -182,8 +184,9 @@ ws_roster_find(ngx_str_t *roster, ngx_str_t *name, ws_roster_agent_t *agent)
             *agent = next;
             n++;
 
-        } else if (next.name.len == name->len
-                   && ngx_memcmp(next.name.data, name->data, name->len) == 0)
+        } else if ((next.name.len == name->len
+                    && ngx_memcmp(next.name.data, name->data, name->len) == 0)
+                   || (have_id && ws_uuid_eq(&next.id, &id)))
         {
             *agent = next;
             return NGX_OK;

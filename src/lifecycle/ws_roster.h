@@ -45,7 +45,7 @@ ngx_int_t ws_roster_write(ws_workspace_t *w, ngx_str_t *roster);
 ngx_int_t ws_roster_next(ngx_str_t *rest, ws_roster_agent_t *agent);
 
 /*
- * The agent of that name; with an empty name the only one there is.  NGX_OK;
+ * The agent of that name or id; with an empty name the only one.  NGX_OK;
  * NGX_DECLINED: there is none; NGX_ABORT: there are several; NGX_ERROR: that
  * is not a roster.
  */

@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_http.h>
+#include "ws_build.h"
 #include "ws_follow.h"
 #include "ws_policy.h"
 #include "ws_sse.h"
@@ -83,6 +84,7 @@ static void ws_tail_destroy(ws_tail_t *tail);
 static void ws_tail_ready(void *data);
 static void ws_tail_message(void *data, ngx_str_t *payload);
 static void ws_tail_wake(ws_tail_t *tail);
+static void ws_tail_later(ws_tail_t *tail);
 static void ws_tail_retry(ngx_event_t *ev);
 
 
@@ -278,7 +280,7 @@ ws_follow_read(ws_follower_t *f)
 
     if (rc != NGX_OK) {
         ws_follow_cancel(f);
-        ws_tail_retry_later(f);
+        ws_tail_later(tail);
     }
 }
 
@@ -291,4 +293,277 @@ ws_follow_command(ws_follower_t *f, ngx_uint_t n, ngx_uint_t argc,
                                   argc, argv, handler, f);
 
     return f->cmds[n] ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ws_follow_superseded(void *data, ws_reply_t *reply)
+{
+    ws_follower_t *f = data;
+
+    f->cmds[0] = NULL;
+
+    if (reply == NULL || reply->type != WS_REPLY_INTEGER) {
+        f->failed = 1;
+
+    } else if (reply->integer) {
+        f->over = 1;
+    }
+}
+
+
+static void
+ws_follow_status(void *data, ws_reply_t *reply)
+{
+    ws_follower_t *f = data;
+
+    ws_meta_t  meta;
+
+    f->cmds[1] = NULL;
+
+    if (reply == NULL || reply->type == WS_REPLY_ERROR) {
+        f->failed = 1;
+        return;
+    }
+
+    if (reply->type != WS_REPLY_STRING
+        || ws_meta_parse(&reply->str, &meta) != NGX_OK
+        || !ws_build_status_active(&meta.status))
+    {
+        f->over = 1;
+    }
+}
+
+
+static void
+ws_follow_lines(void *data, ws_reply_t *reply)
+{
+    ws_follower_t *f = data;
+
+    f->cmds[2] = NULL;
+
+    if (reply == NULL || reply->type != WS_REPLY_ARRAY || f->failed
+        || ws_follow_event(f, reply) != NGX_OK)
+    {
+        f->over = 0;
+        ws_tail_later(f->tail);
+        return;
+    }
+
+    if (reply->n == WS_FOLLOW_LINES) {
+        f->wanted = 1;
+    }
+
+    if (f->event || f->over || f->wanted) {
+        ws_watch_wake(&f->w);
+    }
+}
+
+
+static ngx_int_t
+ws_follow_event(ws_follower_t *f, ws_reply_t *lines)
+{
+    size_t       size, start;
+    ngx_str_t   *line;
+    ws_json_t    w;
+    ngx_uint_t   i;
+    ws_event_t  *event;
+
+    if (lines->n == 0) {
+        return NGX_OK;
+    }
+
+    event = ws_event_create(f->w.watch->store->log);
+    if (event == NULL) {
+        return NGX_ERROR;
+    }
+
+    size = 0;
+
+    for (i = 0; i < lines->n; i++) {
+        size += WS_SSE_ROOM + lines->elts[i].str.len;
+    }
+
+    ws_json_init(&w, event->pool, size);
+
+    for (i = 0; i < lines->n; i++) {
+        line = &lines->elts[i].str;
+
+        ws_sse_id(&w, f->sent + i + 1);
+        ws_sse_begin(&w, "data");
+        start = w.last - w.start;
+        ws_json_raw(&w, line->data, line->len);
+
+        if (!w.failed) {
+            (void) ws_sse_one_line(w.start + start, w.last);
+        }
+
+        ws_sse_end(&w);
+    }
+
+    f->event = ws_event_finish(event, &w, 0);
+    f->count = lines->n;
+
+    return f->event ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ws_follow_cancel(ws_follower_t *f)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < WS_FOLLOW_READINGS; i++) {
+        if (f->cmds[i]) {
+            ws_redis_cancel(f->cmds[i]);
+            f->cmds[i] = NULL;
+        }
+    }
+}
+
+
+/* looked for when a stream begins only; there are few */
+
+static ws_tail_t *
+ws_tail_find(ws_watch_t *watch, const ws_uuid_t *build)
+{
+    ws_tail_t    *tail;
+    ngx_queue_t  *q;
+
+    for (q = ngx_queue_head(&watch->tails);
+         q != ngx_queue_sentinel(&watch->tails);
+         q = ngx_queue_next(q))
+    {
+        tail = ngx_queue_data(q, ws_tail_t, queue);
+
+        if (ws_uuid_eq(&tail->build, build)) {
+            return tail;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ws_tail_t *
+ws_tail_create(ws_watch_t *watch, ws_follow_open_t *open)
+{
+    ngx_str_t       id;
+    ws_tail_t      *tail;
+    ngx_uint_t      shard;
+    ngx_pool_t     *pool;
+    ws_keyspace_t  *ks;
+
+    pool = ngx_create_pool(1024, watch->store->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    tail = ngx_pcalloc(pool, sizeof(ws_tail_t));
+    id = ws_uuid_str(pool, &open->build);
+
+    if (tail == NULL || id.data == NULL) {
+        goto failed;
+    }
+
+    ks = watch->store->ks;
+    shard = ws_uuid_shard(&open->build, ks->shards);
+
+    tail->pool = pool;
+    tail->watch = watch;
+    tail->build = open->build;
+    tail->key = ws_key(pool, ks, shard, "build", &id, NULL);
+    tail->workspace = ws_key_workspace(pool, ks, &open->workspace);
+
+    ngx_queue_init(&tail->followers);
+
+    tail->channel.name = ws_key(pool, ks, shard, "logs", &id, NULL);
+    tail->channel.ready = ws_tail_ready;
+    tail->channel.message = ws_tail_message;
+    tail->channel.data = tail;
+
+    tail->retry.handler = ws_tail_retry;
+    tail->retry.data = tail;
+    tail->retry.log = watch->store->log;
+    tail->retry.cancelable = 1;
+
+    if (tail->key.data == NULL || tail->workspace.data == NULL
+        || tail->channel.name.data == NULL
+        || ws_redis_subscribe(watch->store->sub, &tail->channel) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    ngx_queue_insert_tail(&watch->tails, &tail->queue);
+
+    return tail;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+static void
+ws_tail_destroy(ws_tail_t *tail)
+{
+    ws_redis_unsubscribe(tail->watch->store->sub, &tail->channel);
+
+    if (tail->retry.timer_set) {
+        ngx_del_timer(&tail->retry);
+    }
+
+    ngx_queue_remove(&tail->queue);
+
+    ngx_destroy_pool(tail->pool);
+}
+
+
+static void
+ws_tail_ready(void *data)
+{
+    ws_tail_wake(data);
+}
+
+
+static void
+ws_tail_message(void *data, ngx_str_t *payload)
+{
+    ws_tail_wake(data);
+}
+
+
+static void
+ws_tail_wake(ws_tail_t *tail)
+{
+    ngx_queue_t    *q;
+    ws_follower_t  *f;
+
+    for (q = ngx_queue_head(&tail->followers);
+         q != ngx_queue_sentinel(&tail->followers);
+         q = ngx_queue_next(q))
+    {
+        f = ngx_queue_data(q, ws_follower_t, queue);
+
+        f->wanted = 1;
+        ws_watch_wake(&f->w);
+    }
+}
+
+
+static void
+ws_tail_later(ws_tail_t *tail)
+{
+    if (!tail->retry.timer_set) {
+        ngx_add_timer(&tail->retry, WS_FOLLOW_RETRY);
+    }
+}
+
+
+static void
+ws_tail_retry(ngx_event_t *ev)
+{
+    ws_tail_wake(ev->data);
 }

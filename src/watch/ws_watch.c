@@ -69,6 +69,7 @@ ws_watch_create(ngx_pool_t *pool, ws_store_t *store)
         ngx_queue_init(&watch->slots[i]);
     }
 
+    ngx_queue_init(&watch->tails);
     ngx_queue_init(&watch->queue);
     ngx_queue_init(&watch->closing);
 

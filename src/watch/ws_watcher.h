@@ -74,6 +74,7 @@ struct ws_watcher_s {
 struct ws_watch_s {
     ws_store_t         *store;
     ws_topics_t        *topics;
+    ngx_queue_t         tails;      /* of logs that are followed */
     ngx_uint_t          streams;
 
     ngx_queue_t         slots[WS_WATCH_SLOTS];

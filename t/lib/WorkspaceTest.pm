@@ -165,7 +165,7 @@ sub prepare {
     # no file takes longer than this, whatever hangs
 
     $SIG{ALRM} = sub { die "the file takes too long\n" };
-    alarm $ENV{WORKSPACE_FILE_SECONDS} || 600;
+    alarm($ENV{WORKSPACE_FILE_SECONDS} || 600);
 
     # nginx would take this for sockets that it inherits
 

@@ -443,6 +443,12 @@ test_roster(void **state)
 
     name = life_str("b");
     assert_int_equal(ws_roster_find(&roster, &name, &a), NGX_DECLINED);
+
+    /* or by its id */
+
+    name = ws_json_get_str(ws_agent_by_id(w, &a.id), "id");
+    assert_int_equal(ws_roster_find(&roster, &name, &a), NGX_OK);
+    assert_memory_equal(a.name.data, "a ", 2);
     assert_int_equal(ws_roster_has(&roster, &life_org), 0);
 
     none = life_str("");

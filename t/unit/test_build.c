@@ -330,6 +330,55 @@ test_extend(void **state)
 }
 
 
+static void
+test_active_statuses(void **state)
+{
+    size_t     i;
+    ngx_str_t  s;
+
+    static const struct {
+        const char  *status;
+        ngx_uint_t   active;
+    } table[] = {
+        { "pending", 1 }, { "starting", 1 }, { "stopping", 1 },
+        { "deleting", 1 }, { "canceling", 1 }, { "running", 0 },
+        { "stopped", 0 }, { "deleted", 0 }, { "failed", 0 },
+        { "canceled", 0 }, { "", 0 }, { "pendin", 0 }
+    };
+
+    for (i = 0; i < core_items(table); i++) {
+        s = life_str(table[i].status);
+        assert_int_equal(ws_build_status_active(&s), table[i].active);
+    }
+}
+
+
+/* archived builds show the name that the workspace has now */
+
+static void
+test_show(void **state)
+{
+    ngx_str_t   d, name, out;
+    ws_json_t   w;
+
+    name = life_str("a-longer-name");
+    d = life_str("{\"id\":\"1\",\"resources\":[{\"workspace_name\":\"x\"}],"
+                 "\"workspace_name\":\"dev\",\"z\":1}");
+
+    ws_json_init(&w, life_pool, 0);
+    assert_int_equal(ws_build_show(&w, &d, &name), NGX_OK);
+    assert_int_equal(ws_json_str(&w, &out), NGX_OK);
+
+    d = life_str("{\"id\":\"1\",\"resources\":[{\"workspace_name\":\"x\"}],"
+                 "\"workspace_name\":\"a-longer-name\",\"z\":1}");
+    assert_int_equal(out.len, d.len);
+    assert_memory_equal(out.data, d.data, d.len);
+
+    d = life_str("{\"id\":\"1\"}");
+    assert_int_equal(ws_build_show(&w, &d, &name), NGX_ERROR);
+}
+
+
 int
 main(void)
 {
@@ -345,7 +394,9 @@ main(void)
         cmocka_unit_test(test_superseded_builds_are_archived),
         cmocka_unit_test(test_deleting),
         cmocka_unit_test(test_the_end_is_published),
-        cmocka_unit_test(test_extend)
+        cmocka_unit_test(test_extend),
+        cmocka_unit_test(test_active_statuses),
+        cmocka_unit_test(test_show)
     };
 
     return cmocka_run_group_tests_name("build", tests, life_setup,

@@ -75,6 +75,8 @@ static const found_t  found[] = {
       WS_ENDPOINT_BUILD_PARAMETERS, "build=" ID },
     { NGX_HTTP_GET, "/workspacebuilds/" ID "/logs",
       WS_ENDPOINT_BUILD_LOGS, "build=" ID },
+    { NGX_HTTP_HEAD, "/workspacebuilds/" ID "/logs",
+      WS_ENDPOINT_BUILD_LOGS, "build=" ID },
     { NGX_HTTP_PATCH, "/workspacebuilds/" ID "/cancel",
       WS_ENDPOINT_BUILD_CANCEL, "build=" ID },
 
