@@ -74,8 +74,8 @@ ngx_int_t ws_stream_send_text(ws_stream_t *stream, ngx_str_t *text);
  * Three ways to end a stream; it may be gone and freed when they return, and
  * they must not be called from an event handler of the request itself.
  *
- * ws_stream_finish  sends a last event (NULL: none), and the end, which may take
- *                   its time;
+ * ws_stream_finish  sends a last event (NULL: none), and the end, which may
+ *                   take its time;
  *                   the connection is not offered for another request after
  *                   events.  Only if the stream is not busy
  * ws_stream_quit    sends a last text, allocated from the request's pool, and

@@ -48,11 +48,13 @@ sub create {
 
     my $org = WorkspaceTest::v(($o{org} // 'acme') . '.id');
 
-    my $r = call(\%o, POST => "/api/v2/organizations/$org/members/me/workspaces", {
+    my $path = "/api/v2/organizations/$org/members/me/workspaces";
+    my $r = call(\%o, POST => $path, {
         as   => $o{as} // 'alice',
         body => {
             name        => $o{name} // 'life-' . ++$names,
-            template_id => WorkspaceTest::v(($o{template} // 'docker') . '.id'),
+            template_id =>
+                WorkspaceTest::v(($o{template} // 'docker') . '.id'),
             map { exists $o{$_} ? ($_ => $o{$_}) : () }
                 qw(ttl_ms autostart_schedule rich_parameter_values),
         },
