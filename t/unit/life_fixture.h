@@ -146,7 +146,7 @@ life_build(ws_workspace_t *w, const char *transition, int64_t now_ms)
 static inline ws_workspace_t *
 life_reload(ws_workspace_t *w)
 {
-    char             v[32], e[32];
+    char             v[32] = "", e[32] = "";
     ngx_int_t        rc;
     ngx_str_t        d;
     ws_txn_t         txn;
