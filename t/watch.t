@@ -102,6 +102,30 @@ sub raw_read {
     return $text;
 }
 
+# A client of HTTP/2 (RFC 9113) that asks for a stream and then reads nothing:
+# the server may send 65535 bytes, the initial window.
+
+sub stuck_h2 {
+    my ($port, $path) = @_;
+
+    my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                     PeerPort => $port) or die "h2: $!";
+    my %fields = (':method' => 'GET', ':scheme' => 'http', ':path' => $path,
+                  ':authority' => 'localhost',
+                  'coder-session-token' => v('alice.token'));
+
+    # literal fields without indexing (RFC 7541, section 6.2.2)
+
+    my $block = join '', map { pack 'x C/a C/a', $_, $fields{$_} }
+                         sort keys %fields;
+
+    syswrite $sock, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                    . pack('x n C C N', 0, 4, 0, 0)
+                    . pack('x n C C N a*', length $block, 1, 0x05, 1, $block);
+
+    return $sock;
+}
+
 # A workspace with a large document, so that a client that does not read is
 # behind after a few changes.
 
@@ -720,7 +744,32 @@ is $s->next_event(0.3), undef, 'and has missed nothing';
 
 
 
-=== TEST 22: nothing holds an nginx that quits
+=== TEST 22: clients of HTTP/2 that read nothing do not hold old workers
+--- scenario
+my $w = large();
+my $port = free_port();
+my $node = start_node(name => 'h2', http_config => <<"EOC");
+server {
+    listen 127.0.0.1:$port http2;
+    location / { workspace_api; }
+}
+EOC
+
+my @stuck = map { stuck_h2($port, path($w) . '/watch') } 1 .. 4;
+
+ok +(wait_for { subscriptions($w) >= 1 } 3);
+change($w) for 1 .. 3;
+
+my @old = $node->workers;
+my $start = now_ms();
+
+ok $node->reload;
+ok +(wait_for { !grep { kill 0, $_ } @old } 8), 'they have gone';
+cmp_ok now_ms() - $start, '<', 5000, 'in time';
+
+
+
+=== TEST 23: nothing holds an nginx that quits
 --- scenario
 my $w = create();
 my $node = start_node(name => 'b', workers => 2);
@@ -744,7 +793,7 @@ ok $s->wait_event(1, sub { defined $_->{retry} }), 'it was told to come back';
 
 
 
-=== TEST 23: deleted while it is watched
+=== TEST 24: deleted while it is watched
 --- scenario
 my ($w) = stopped();
 my ($s) = opened(path($w) . '/watch', { as => 'alice' });
@@ -763,7 +812,7 @@ is http(GET => path($w) . '/watch', { as => 'alice' })->status, 404,
 
 
 
-=== TEST 24: filters do not hold events back
+=== TEST 25: filters do not hold events back
 --- location
 gzip on;
 gzip_types *;
@@ -782,7 +831,7 @@ is news($s)->{json}{ttl_ms}, $ttl;
 
 
 
-=== TEST 25: a request with a body, and one behind it
+=== TEST 26: a request with a body, and one behind it
 --- scenario
 my $w = create();
 my $node = start_node(name => 'one', workers => 1);
@@ -810,7 +859,7 @@ ok +(wait_for { change($w); subscriptions($w) == 0 } 3), 'both are forgotten';
 
 
 
-=== TEST 26: identified by nginx: no token to check
+=== TEST 27: identified by nginx: no token to check
 --- location
 workspace_identity $http_x_user;
 --- scenario

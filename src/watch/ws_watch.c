@@ -273,11 +273,20 @@ ws_watch_start(ws_watcher_t *w)
 static void
 ws_watch_stop(ws_watch_t *watch)
 {
-    if (watch->streams == 0 && ngx_queue_empty(&watch->closing)
-        && watch->tick.timer_set)
+    if (watch->streams || !ngx_queue_empty(&watch->closing)
+        || !watch->tick.timer_set)
     {
-        ngx_del_timer(&watch->tick);
+        return;
     }
+
+    /* for what is left of a connection, see ws_watch_cut(); holds no worker */
+
+    if (watch->quit && !watch->cut) {
+        watch->tick.cancelable = 1;
+        return;
+    }
+
+    ngx_del_timer(&watch->tick);
 }
 
 

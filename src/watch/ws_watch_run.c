@@ -32,7 +32,7 @@
 #define WS_WATCH_RETRY_SPREAD  1000
 
 /* what is left of streams after a goodbye is cut off, ms */
-#define WS_WATCH_PATIENCE  2000
+#define WS_WATCH_PATIENCE  3000
 
 
 static void ws_watch_serve_next(ws_watch_t *watch);
@@ -315,6 +315,10 @@ ws_watch_tick_handler(ngx_event_t *ev)
         && ngx_current_msec - watch->quit_time >= WS_WATCH_PATIENCE)
     {
         ws_watch_cut(watch);
+
+        if (watch->streams == 0 && ngx_queue_empty(&watch->closing)) {
+            return;
+        }
     }
 
     /* a tick that comes late does the work of those it missed */
@@ -388,7 +392,8 @@ ws_watch_quit(void *data)
 
 /*
  * A frame of HTTP/2 that was sent in part holds its stream, and a client that
- * takes nothing holds the frame.
+ * takes nothing holds the frame.  A connection that has been ended is held by
+ * a client that does not close it, for lingering_timeout.
  */
 
 static void
@@ -404,5 +409,10 @@ ws_watch_cut(ws_watch_t *watch)
         w = ngx_queue_data(q, ws_watcher_t, slot);
 
         ws_stream_cut(&w->stream);
+    }
+
+    if (!watch->cut) {
+        watch->cut = 1;
+        ngx_close_idle_connections((ngx_cycle_t *) ngx_cycle);
     }
 }

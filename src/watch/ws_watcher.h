@@ -88,6 +88,7 @@ struct ws_watch_s {
     ngx_queue_t         closing;    /* gone but not freed */
     ngx_msec_t          quit_time;
     unsigned            quit:1;
+    unsigned            cut:1;      /* patience is over */
 };
 
 
