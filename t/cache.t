@@ -204,6 +204,12 @@ my $get_other = sub {
 ok +(wait_for { $get_other->(5)->header('X-Cache') eq 'HIT' });
 
 is rename_to(node('main'), 'slow'), 204;
+
+# news come in order: when those of the other are there, so are these
+
+redis_cmd('HSET', "ws:{0}:w:$other", 'x', 0);
+ok +(wait_for { $get_other->(5)->header('X-Cache') ne 'HIT' });
+
 $proxy->mute('"name":"slow"');
 
 # the answer to this read is on its way ...
