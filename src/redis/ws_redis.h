@@ -23,6 +23,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ws_redis_url.h>
 #include <ws_reply.h>
 
 
@@ -41,9 +42,11 @@ typedef struct ws_redis_cmd_s  ws_redis_cmd_t;
  */
 
 typedef struct {
+    ws_redis_kind_e             kind;       /* of what is at addrs */
     ngx_addr_t                 *addrs;      /* tried in turn */
     ngx_uint_t                  naddrs;
     ngx_str_t                   name;       /* for logs: no credentials */
+    ngx_str_t                   service;    /* for Sentinel */
 
     ngx_str_t                   username;
     ngx_str_t                   password;

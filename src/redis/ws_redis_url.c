@@ -19,6 +19,7 @@
 typedef struct {
     ngx_pool_t       *pool;
     ws_redis_url_t   *url;
+    in_port_t         port;
     const char      **detail;
 } ws_redis_url_ctx_t;
 
@@ -30,18 +31,29 @@ typedef ngx_int_t (*ws_redis_url_pt)(ws_redis_url_ctx_t *ctx,
 typedef struct {
     ngx_str_t         prefix;
     ws_redis_url_pt   parse;
+    ws_redis_kind_e   kind;
+    in_port_t         port;         /* where none is written */
     unsigned          tls:1;
 } ws_redis_scheme_t;
 
 
 static ngx_int_t ws_redis_url_tcp(ws_redis_url_ctx_t *ctx, ngx_str_t *rest);
 static ngx_int_t ws_redis_url_unix(ws_redis_url_ctx_t *ctx, ngx_str_t *rest);
+static ngx_int_t ws_redis_url_sentinel(ws_redis_url_ctx_t *ctx,
+    ngx_str_t *rest);
+static ngx_int_t ws_redis_url_cluster(ws_redis_url_ctx_t *ctx,
+    ngx_str_t *rest);
+static ngx_int_t ws_redis_url_authority(ws_redis_url_ctx_t *ctx,
+    ngx_str_t *rest, ngx_str_t *tail);
 static ngx_int_t ws_redis_url_credentials(ws_redis_url_ctx_t *ctx,
     ngx_str_t *authority);
 static ngx_int_t ws_redis_url_host_port(ws_redis_url_ctx_t *ctx,
     ngx_str_t *text);
 static ngx_int_t ws_redis_url_host(ws_redis_url_ctx_t *ctx, ngx_str_t *host);
+static ngx_uint_t ws_redis_url_word(ngx_str_t *word);
 static ngx_int_t ws_redis_url_ipv6(ws_redis_url_ctx_t *ctx, ngx_str_t *host);
+static ngx_int_t ws_redis_url_query(ws_redis_url_ctx_t *ctx,
+    ngx_str_t *path);
 static ngx_int_t ws_redis_url_db(ws_redis_url_ctx_t *ctx, ngx_str_t *text);
 static ngx_int_t ws_redis_url_decode(ws_redis_url_ctx_t *ctx, ngx_str_t *src,
     ngx_str_t *dst);
@@ -54,10 +66,21 @@ static ngx_int_t ws_redis_url_expected(ws_redis_url_ctx_t *ctx,
 
 
 static ws_redis_scheme_t  ws_redis_schemes[] = {
-    { ngx_string("redis://"), ws_redis_url_tcp, 0 },
-    { ngx_string("rediss://"), ws_redis_url_tcp, 1 },
-    { ngx_string("unix:"), ws_redis_url_unix, 0 },
-    { ngx_null_string, NULL, 0 }
+    { ngx_string("redis://"), ws_redis_url_tcp,
+      WS_REDIS_ONE, WS_REDIS_PORT, 0 },
+    { ngx_string("rediss://"), ws_redis_url_tcp,
+      WS_REDIS_ONE, WS_REDIS_PORT, 1 },
+    { ngx_string("unix:"), ws_redis_url_unix,
+      WS_REDIS_ONE, 0, 0 },
+    { ngx_string("sentinel://"), ws_redis_url_sentinel,
+      WS_REDIS_SENTINEL, WS_SENTINEL_PORT, 0 },
+    { ngx_string("sentinels://"), ws_redis_url_sentinel,
+      WS_REDIS_SENTINEL, WS_SENTINEL_PORT, 1 },
+    { ngx_string("cluster://"), ws_redis_url_cluster,
+      WS_REDIS_CLUSTER, WS_REDIS_PORT, 0 },
+    { ngx_string("clusters://"), ws_redis_url_cluster,
+      WS_REDIS_CLUSTER, WS_REDIS_PORT, 1 },
+    { ngx_null_string, NULL, 0, 0, 0 }
 };
 
 
@@ -97,13 +120,17 @@ ws_redis_url_parse(ngx_pool_t *pool, ngx_str_t *text, ws_redis_url_t *url,
         rest.data = text->data + scheme->prefix.len;
         rest.len = text->len - scheme->prefix.len;
 
+        ctx.port = scheme->port;
+        url->kind = scheme->kind;
         url->tls = scheme->tls;
 
         return scheme->parse(&ctx, &rest);
     }
 
-    return ws_redis_url_expected(&ctx, "\"redis://\", \"rediss://\" or "
-                                 "\"unix:\" at the beginning");
+    return ws_redis_url_expected(&ctx, "\"redis://\", \"rediss://\", "
+                                 "\"unix:\", \"sentinel://\", "
+                                 "\"sentinels://\", \"cluster://\" or "
+                                 "\"clusters://\" at the beginning");
 }
 
 
@@ -112,25 +139,10 @@ ws_redis_url_parse(ngx_pool_t *pool, ngx_str_t *text, ws_redis_url_t *url,
 static ngx_int_t
 ws_redis_url_tcp(ws_redis_url_ctx_t *ctx, ngx_str_t *rest)
 {
-    u_char     *slash;
-    ngx_int_t   rc;
-    ngx_str_t   authority, db;
+    ngx_int_t  rc;
+    ngx_str_t  db;
 
-    slash = ngx_strlchr(rest->data, rest->data + rest->len, '/');
-
-    ws_redis_url_split(rest, slash, &authority, &db);
-
-    if (ngx_strlchr(db.data, db.data + db.len, '@')) {
-        return ws_redis_url_expected(ctx, "\"/\" written as \"%2F\" in user "
-                                     "and password");
-    }
-
-    rc = ws_redis_url_credentials(ctx, &authority);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ws_redis_url_host_port(ctx, &authority);
+    rc = ws_redis_url_authority(ctx, rest, &db);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -145,14 +157,113 @@ ws_redis_url_tcp(ws_redis_url_ctx_t *ctx, ngx_str_t *rest)
 }
 
 
+/* [[user]:password@]host[:port][,host[:port]]../name[?db=N] */
+
+static ngx_int_t
+ws_redis_url_sentinel(ws_redis_url_ctx_t *ctx, ngx_str_t *rest)
+{
+    ngx_int_t  rc;
+    ngx_str_t  name;
+
+    rc = ws_redis_url_authority(ctx, rest, &name);
+
+    if (rc == NGX_OK) {
+        rc = ws_redis_url_query(ctx, &name);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* of the characters that "sentinel monitor" takes */
+
+    if (name.len == 0 || name.len > WS_REDIS_HOST_MAX
+        || !ws_redis_url_word(&name))
+    {
+        return ws_redis_url_expected(ctx, "\"/name\" after the hosts: what "
+                                     "Sentinel calls the Redis, of letters, "
+                                     "digits, \"-\", \".\" and \"_\"");
+    }
+
+    return ws_redis_url_copy(ctx, &name, &ctx->url->service);
+}
+
+
+/* [[user]:password@]host[:port][,host[:port]].. */
+
+static ngx_int_t
+ws_redis_url_cluster(ws_redis_url_ctx_t *ctx, ngx_str_t *rest)
+{
+    ngx_int_t  rc;
+    ngx_str_t  db;
+
+    rc = ws_redis_url_authority(ctx, rest, &db);
+
+    if (rc == NGX_OK && db.len) {
+        rc = ws_redis_url_db(ctx, &db);
+    }
+
+    if (rc == NGX_OK && ctx->url->db) {
+        return ws_redis_url_expected(ctx, "no database but 0: a cluster has "
+                                     "no other");
+    }
+
+    return rc;
+}
+
+
+/*
+ * Everything up to the first slash: credentials, and hosts.  tail is what
+ * follows the slash.
+ */
+
+static ngx_int_t
+ws_redis_url_authority(ws_redis_url_ctx_t *ctx, ngx_str_t *rest,
+    ngx_str_t *tail)
+{
+    u_char     *slash, *comma;
+    ngx_int_t   rc;
+    ngx_str_t   hosts, host;
+
+    slash = ngx_strlchr(rest->data, rest->data + rest->len, '/');
+
+    ws_redis_url_split(rest, slash, &hosts, tail);
+
+    if (ngx_strlchr(tail->data, tail->data + tail->len, '@')) {
+        return ws_redis_url_expected(ctx, "\"/\" written as \"%2F\" in user "
+                                     "and password");
+    }
+
+    rc = ws_redis_url_credentials(ctx, &hosts);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    do {
+        comma = NULL;
+
+        if (ctx->url->kind != WS_REDIS_ONE) {
+            comma = ngx_strlchr(hosts.data, hosts.data + hosts.len, ',');
+        }
+
+        ws_redis_url_split(&hosts, comma, &host, &hosts);
+
+        rc = ws_redis_url_host_port(ctx, &host);
+
+    } while (rc == NGX_OK && comma);
+
+    return rc;
+}
+
+
 /* /path[?db=N] or //[[user]:password@]/path[?db=N] */
 
 static ngx_int_t
 ws_redis_url_unix(ws_redis_url_ctx_t *ctx, ngx_str_t *rest)
 {
-    u_char     *slash, *mark;
+    u_char     *slash;
     ngx_int_t   rc;
-    ngx_str_t   authority, path, query;
+    ngx_str_t   authority, path;
 
     path = *rest;
 
@@ -181,32 +292,44 @@ ws_redis_url_unix(ws_redis_url_ctx_t *ctx, ngx_str_t *rest)
         }
     }
 
-    mark = ngx_strlchr(path.data, path.data + path.len, '?');
-
-    ws_redis_url_split(&path, mark, &path, &query);
+    rc = ws_redis_url_query(ctx, &path);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (path.len < 2 || path.data[0] != '/' || path.len > WS_REDIS_PATH_MAX) {
         return ws_redis_url_expected(ctx, "the absolute path of a unix "
                                      "socket, at most 107 bytes");
     }
 
-    if (mark) {
+    return ws_redis_url_copy(ctx, &path, &ctx->url->path);
+}
 
-        if (query.len < 3 || ngx_strncmp(query.data, "db=", 3) != 0) {
-            return ws_redis_url_expected(ctx, "nothing but \"db=N\" after "
-                                         "\"?\"");
-        }
 
-        query.data += 3;
-        query.len -= 3;
+/* takes "?db=N" off the end of path, if it is there */
 
-        rc = ws_redis_url_db(ctx, &query);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+static ngx_int_t
+ws_redis_url_query(ws_redis_url_ctx_t *ctx, ngx_str_t *path)
+{
+    u_char     *mark;
+    ngx_str_t   query;
+
+    mark = ngx_strlchr(path->data, path->data + path->len, '?');
+
+    ws_redis_url_split(path, mark, path, &query);
+
+    if (mark == NULL) {
+        return NGX_OK;
     }
 
-    return ws_redis_url_copy(ctx, &path, &ctx->url->path);
+    if (query.len < 3 || ngx_strncmp(query.data, "db=", 3) != 0) {
+        return ws_redis_url_expected(ctx, "nothing but \"db=N\" after \"?\"");
+    }
+
+    query.data += 3;
+    query.len -= 3;
+
+    return ws_redis_url_db(ctx, &query);
 }
 
 
@@ -253,6 +376,8 @@ ws_redis_url_credentials(ws_redis_url_ctx_t *ctx, ngx_str_t *authority)
 }
 
 
+/* adds one to the hosts */
+
 static ngx_int_t
 ws_redis_url_host_port(ws_redis_url_ctx_t *ctx, ngx_str_t *text)
 {
@@ -261,6 +386,10 @@ ws_redis_url_host_port(ws_redis_url_ctx_t *ctx, ngx_str_t *text)
     ngx_str_t   host, tail;
 
     end = text->data + text->len;
+
+    if (ctx->url->nhosts == WS_REDIS_HOSTS_MAX) {
+        return ws_redis_url_expected(ctx, "at most 16 hosts");
+    }
 
     if (text->len && text->data[0] == '[') {
 
@@ -294,22 +423,19 @@ ws_redis_url_host_port(ws_redis_url_ctx_t *ctx, ngx_str_t *text)
         return rc;
     }
 
-    ctx->url->port = WS_REDIS_PORT;
+    port = ctx->port;
 
-    if (p == NULL || p == end) {
-        return NGX_OK;
+    if (p && p < end) {
+        p++;
+        port = ngx_atoi(p, end - p);
     }
-
-    p++;
-
-    port = ngx_atoi(p, end - p);
 
     if (port < 1 || port > 65535) {
         return ws_redis_url_expected(ctx, "a port from 1 to 65535 after the "
                                      "host");
     }
 
-    ctx->url->port = (in_port_t) port;
+    ctx->url->hosts[ctx->url->nhosts++].port = (in_port_t) port;
 
     return NGX_OK;
 }
@@ -320,30 +446,39 @@ ws_redis_url_host_port(ws_redis_url_ctx_t *ctx, ngx_str_t *text)
 static ngx_int_t
 ws_redis_url_host(ws_redis_url_ctx_t *ctx, ngx_str_t *host)
 {
-    size_t  i;
-    u_char  c;
-
     if (host->len == 0 || host->len > WS_REDIS_HOST_MAX) {
         return ws_redis_url_expected(ctx, "a host, at most 253 bytes");
     }
 
-    for (i = 0; i < host->len; i++) {
-
-        c = host->data[i];
-
-        if ((c >= '0' && c <= '9')
-            || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
-            || c == '-' || c == '.' || c == '_')
-        {
-            continue;
-        }
-
+    if (!ws_redis_url_word(host)) {
         return ws_redis_url_expected(ctx, "a host of letters, digits, \"-\", "
                                      "\".\" and \"_\", or \"[address]\" for "
                                      "IPv6");
     }
 
-    return ws_redis_url_copy(ctx, host, &ctx->url->host);
+    return ws_redis_url_copy(ctx, host,
+                             &ctx->url->hosts[ctx->url->nhosts].name);
+}
+
+
+static ngx_uint_t
+ws_redis_url_word(ngx_str_t *word)
+{
+    size_t  i;
+    u_char  c;
+
+    for (i = 0; i < word->len; i++) {
+
+        c = word->data[i];
+
+        if ((c < '0' || c > '9') && ((c | 0x20) < 'a' || (c | 0x20) > 'z')
+            && c != '-' && c != '.' && c != '_')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -356,7 +491,8 @@ ws_redis_url_ipv6(ws_redis_url_ctx_t *ctx, ngx_str_t *host)
         *ngx_cpymem(text, host->data, host->len) = '\0';
 
         if (inet_pton(AF_INET6, (char *) text, addr) == 1) {
-            return ws_redis_url_copy(ctx, host, &ctx->url->host);
+            return ws_redis_url_copy(ctx, host,
+                                  &ctx->url->hosts[ctx->url->nhosts].name);
         }
     }
 

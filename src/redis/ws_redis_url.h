@@ -5,6 +5,10 @@
  *     rediss://[[user]:password@]host[:port][/db]          over TLS
  *     unix:/path[?db=N]
  *     unix://[[user]:password@]/path[?db=N]
+ *     sentinel://[[user]:password@]host[:port][,..]/name[?db=N]
+ *     sentinels://..                                       over TLS
+ *     cluster://[[user]:password@]host[:port][,..]
+ *     clusters://..                                        over TLS
  */
 
 
@@ -16,19 +20,40 @@
 #include <ngx_core.h>
 
 
-#define WS_REDIS_PORT  6379
+#define WS_REDIS_PORT      6379
+#define WS_SENTINEL_PORT   26379
+#define WS_REDIS_HOSTS_MAX  16
+
+
+/* what answers at the hosts */
+
+typedef enum {
+    WS_REDIS_ONE = 0,               /* the Redis itself */
+    WS_REDIS_SENTINEL,              /* Sentinels, which know where it is */
+    WS_REDIS_CLUSTER                /* some of the nodes of a cluster */
+} ws_redis_kind_e;
 
 
 typedef struct {
-    ngx_str_t  host;                /* name or address; empty for a socket;
-                                       IPv6 is without its brackets, and the
-                                       only kind that has a colon */
-    in_port_t  port;                /* host byte order; 0 for a socket */
-    ngx_str_t  path;                /* unix socket, else empty */
-    ngx_str_t  username;            /* empty: the default user */
-    ngx_str_t  password;            /* empty: no AUTH; may hold any byte */
-    ngx_int_t  db;                  /* for SELECT, 0 by default */
-    unsigned   tls:1;
+    ngx_str_t         name;         /* or address; IPv6 is without its
+                                       brackets, and the only kind that has
+                                       a colon */
+    in_port_t         port;         /* host byte order */
+} ws_redis_host_t;
+
+
+typedef struct {
+    ws_redis_kind_e   kind;
+    ws_redis_host_t   hosts[WS_REDIS_HOSTS_MAX];
+    ngx_uint_t        nhosts;       /* 0 for a socket; one, or for Sentinel
+                                       and cluster more */
+    ngx_str_t         path;         /* unix socket, else empty */
+    ngx_str_t         service;      /* what Sentinel calls it, else empty */
+    ngx_str_t         username;     /* empty: the default user */
+    ngx_str_t         password;     /* empty: no AUTH; may hold any byte */
+    ngx_int_t         db;           /* for SELECT, 0 by default and always
+                                       for a cluster */
+    unsigned          tls:1;
 } ws_redis_url_t;
 
 
@@ -37,7 +62,8 @@ typedef struct {
  * a zero byte that is not counted.  Schemes are taken in either case; user
  * and password are percent-decoded (RFC 3986, section 2.1), the last "@"
  * before the path ends them, and where there is an "@" there must be a
- * password.  A socket path is taken as it stands, up to "?".
+ * password.  A socket path is taken as it stands, up to "?".  User and
+ * password are those of Redis, not of Sentinel.
  *
  * Returns NGX_OK; NGX_DECLINED, and *detail is a phrase to follow the word
  * "expected", a constant string, which thus never shows a password (text may:

@@ -1,7 +1,7 @@
 /* links: src/redis/ws_redis_url.c tools/ngx/ws_ngx.c */
 
 /*
- * An address that is taken is either a host with a port or a socket, and one
+ * An address that is taken is either hosts with ports or a socket, and one
  * that is not comes with what was expected.
  */
 
@@ -26,6 +26,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ngx_int_t        rc;
     ngx_str_t        text;
+    ngx_uint_t       i;
     ngx_pool_t      *pool;
     const char      *detail;
     ws_redis_url_t   url;
@@ -40,14 +41,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rc = ws_redis_url_parse(pool, &text, &url, &detail);
 
     if (rc == NGX_OK) {
-        assert((url.host.len == 0) == (url.port == 0));
-        assert((url.host.len == 0) != (url.path.len == 0));
+        assert((url.nhosts == 0) == (url.path.len != 0));
+        assert(url.nhosts <= (url.kind == WS_REDIS_ONE ? 1
+                                                       : WS_REDIS_HOSTS_MAX));
         assert(url.path.len == 0 || (url.path.data[0] == '/' && !url.tls));
+        assert((url.service.len != 0) == (url.kind == WS_REDIS_SENTINEL));
         assert(url.username.len == 0 || url.password.len);
-        assert(url.db >= 0);
+        assert(url.db >= 0 && (url.db == 0 || url.kind != WS_REDIS_CLUSTER));
 
-        fuzz_str(&url.host);
+        for (i = 0; i < url.nhosts; i++) {
+            assert(url.hosts[i].name.len && url.hosts[i].port);
+            fuzz_str(&url.hosts[i].name);
+        }
+
         fuzz_str(&url.path);
+        fuzz_str(&url.service);
         fuzz_str(&url.username);
         fuzz_str(&url.password);
 

@@ -154,14 +154,90 @@ test_forms(void **state)
             fail_msg("\"%s\": expected %s", table[i].text, detail);
         }
 
-        assert_str(&url.host, table[i].host);
-        assert_int_equal(url.port, table[i].port);
+        assert_int_equal(url.kind, WS_REDIS_ONE);
+        assert_int_equal(url.nhosts, table[i].port ? 1 : 0);
+        assert_str(&url.hosts[0].name, table[i].host);
+        assert_int_equal(url.hosts[0].port, table[i].port);
         assert_str(&url.path, table[i].path);
         assert_str(&url.username, table[i].username);
         assert_str(&url.password, table[i].password);
         assert_int_equal(url.db, table[i].db);
         assert_int_equal(url.tls, table[i].tls);
     }
+}
+
+
+static void
+test_several_hosts(void **state)
+{
+    size_t           i;
+    ngx_uint_t       n;
+    const char      *detail;
+    ws_redis_url_t   url;
+
+    static const struct {
+        const char       *text;
+        ws_redis_kind_e   kind;
+        const char       *hosts[4];
+        int               ports[4];
+        const char       *service;
+        const char       *username;
+        const char       *password;
+        int               db;
+        unsigned          tls;
+    } table[] = {
+        { "sentinel://h/db", WS_REDIS_SENTINEL,
+          { "h" }, { 26379 }, "db", "", "", 0, 0 },
+        { "sentinel://a,b:7,c/Db-1.x_y", WS_REDIS_SENTINEL,
+          { "a", "b", "c" }, { 26379, 7, 26379 }, "Db-1.x_y", "", "", 0, 0 },
+        { "sentinel://u:p,q@a,b/db?db=3", WS_REDIS_SENTINEL,
+          { "a", "b" }, { 26379, 26379 }, "db", "u", "p,q", 3, 0 },
+        { "sentinels://[::1]:1,10.0.0.1:2/db", WS_REDIS_SENTINEL,
+          { "::1", "10.0.0.1" }, { 1, 2 }, "db", "", "", 0, 1 },
+        { "sentinel://a/" HOST_253, WS_REDIS_SENTINEL,
+          { "a" }, { 26379 }, HOST_253, "", "", 0, 0 },
+
+        { "cluster://h", WS_REDIS_CLUSTER,
+          { "h" }, { 6379 }, "", "", "", 0, 0 },
+        { "cluster://h/", WS_REDIS_CLUSTER,
+          { "h" }, { 6379 }, "", "", "", 0, 0 },
+        { "Cluster://h/0", WS_REDIS_CLUSTER,
+          { "h" }, { 6379 }, "", "", "", 0, 0 },
+        { "cluster://a,[::1],c:7002,d", WS_REDIS_CLUSTER,
+          { "a", "::1", "c", "d" }, { 6379, 6379, 7002, 6379 }, "", "", "",
+          0, 0 },
+        { "clusters://:p@a:1,b:2", WS_REDIS_CLUSTER,
+          { "a", "b" }, { 1, 2 }, "", "", "p", 0, 1 },
+    };
+
+    for (i = 0; i < core_items(table); i++) {
+
+        if (parse(table[i].text, strlen(table[i].text), &url, &detail)
+            != NGX_OK)
+        {
+            fail_msg("\"%s\": expected %s", table[i].text, detail);
+        }
+
+        assert_int_equal(url.kind, table[i].kind);
+
+        for (n = 0; n < url.nhosts; n++) {
+            assert_str(&url.hosts[n].name, table[i].hosts[n]);
+            assert_int_equal(url.hosts[n].port, table[i].ports[n]);
+        }
+
+        assert_true(n == 4 || table[i].hosts[n] == NULL);
+
+        assert_str(&url.service, table[i].service);
+        assert_str(&url.username, table[i].username);
+        assert_str(&url.password, table[i].password);
+        assert_str(&url.path, "");
+        assert_int_equal(url.db, table[i].db);
+        assert_int_equal(url.tls, table[i].tls);
+    }
+
+    assert_int_equal(parse(core_bytes("cluster://1,2,3,4,5,6,7,8,9,10,11,12,"
+                                      "13,14,15,16"), &url, &detail), NGX_OK);
+    assert_int_equal(url.nhosts, WS_REDIS_HOSTS_MAX);
 }
 
 
@@ -180,7 +256,9 @@ test_password_of_any_bytes(void **state)
 
 
 #define SPACES    "no spaces and no control characters"
-#define SCHEME    "\"redis://\", \"rediss://\" or \"unix:\" at the beginning"
+#define SCHEME                                                                \
+    "\"redis://\", \"rediss://\", \"unix:\", \"sentinel://\", "               \
+    "\"sentinels://\", \"cluster://\" or \"clusters://\" at the beginning"
 #define SLASH     "\"/\" written as \"%2F\" in user and password"
 #define USERINFO  "\"user:password\" or \":password\" before \"@\""
 #define PERCENT   "two hexadecimal digits after \"%\" in user and password"
@@ -195,6 +273,11 @@ test_password_of_any_bytes(void **state)
 #define DB        "the number of a database, from 0"
 #define ABSOLUTE  "an absolute path: \"unix:/path\" or \"unix:///path\""
 #define SOCKET    "the absolute path of a unix socket, at most 107 bytes"
+#define HOSTS     "at most 16 hosts"
+#define NAME                                                                  \
+    "\"/name\" after the hosts: what Sentinel calls the Redis, of "           \
+    "letters, digits, \"-\", \".\" and \"_\""
+#define ONLY_0    "no database but 0: a cluster has no other"
 #define QUERY     "nothing but \"db=N\" after \"?\""
 
 
@@ -316,7 +399,34 @@ test_declines(void **state)
         { core_bytes("unix:/r?d"), QUERY },
         { core_bytes("unix:/r?db"), QUERY },
         { core_bytes("unix:/r?DB=3"), QUERY },
-        { core_bytes("unix:/r?x=3"), QUERY }
+        { core_bytes("unix:/r?x=3"), QUERY },
+
+        { core_bytes("sentinel://"), HOST },
+        { core_bytes("sentinel:///db"), HOST },
+        { core_bytes("sentinel://a,/db"), HOST },
+        { core_bytes("sentinel://,a/db"), HOST },
+        { core_bytes("sentinel://a,,b/db"), HOST },
+        { core_bytes("sentinel://a:x,b/db"), PORT },
+        { core_bytes("sentinel://u@a,b/db"), USERINFO },
+        { core_bytes("sentinel://u:a/b@h/db"), SLASH },
+        { core_bytes("sentinel://a"), NAME },
+        { core_bytes("sentinel://a/"), NAME },
+        { core_bytes("sentinel://a/?db=1"), NAME },
+        { core_bytes("sentinel://a/x y"), SPACES },
+        { core_bytes("sentinel://a/x/1"), NAME },
+        { core_bytes("sentinel://a/x%41"), NAME },
+        { core_bytes("sentinel://a/" HOST_253 "m"), NAME },
+        { core_bytes("sentinel://a/x?db=-1"), DB },
+        { core_bytes("sentinel://a/x?d=1"), QUERY },
+        { core_bytes("sentinel://1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"
+                     "/db"), HOSTS },
+
+        { core_bytes("cluster://"), HOST },
+        { core_bytes("cluster://a,"), HOST },
+        { core_bytes("cluster://a;b"), HOST_CHAR },
+        { core_bytes("cluster://a/1"), ONLY_0 },
+        { core_bytes("cluster://a/x"), DB },
+        { core_bytes("cluster://a?db=0"), HOST_CHAR }
     };
 
     for (i = 0; i < core_items(table); i++) {
@@ -377,6 +487,7 @@ main(void)
 
     struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_several_hosts),
         cmocka_unit_test(test_password_of_any_bytes),
         cmocka_unit_test(test_declines),
         cmocka_unit_test(test_no_memory)

@@ -78,8 +78,8 @@ ws_client_connect(ws_ctl_t *ctl)
         redis = redisConnectUnixWithTimeout((char *) ctl->url.path.data, tv);
 
     } else {
-        redis = redisConnectWithTimeout((char *) ctl->url.host.data,
-                                        ctl->url.port, tv);
+        redis = redisConnectWithTimeout((char *) ctl->url.hosts[0].name.data,
+                                        ctl->url.hosts[0].port, tv);
     }
 
     if (redis && redis->err == 0) {
@@ -334,8 +334,8 @@ ws_client_lost(ws_ctl_t *ctl, const char *what)
                        what);
     }
 
-    return ws_fail(WS_EXIT_REDIS, "Redis at %s, port %d: %s", url->host.data,
-                   (int) url->port, what);
+    return ws_fail(WS_EXIT_REDIS, "Redis at %s, port %d: %s",
+                   url->hosts[0].name.data, (int) url->hosts[0].port, what);
 }
 
 

@@ -252,6 +252,11 @@ ws_ctl_redis(ws_ctl_t *ctl)
         return ws_usage(ctl, "%s: wsctl does not speak TLS", from);
     }
 
+    if (ctl->url.kind != WS_REDIS_ONE) {
+        return ws_usage(ctl, "%s: wsctl speaks with one Redis: redis:// or "
+                        "unix:", from);
+    }
+
     return WS_EXIT_OK;
 }
 
