@@ -190,7 +190,6 @@ ws_resource_known(ngx_uint_t what, ngx_str_t *value)
 static ngx_int_t
 ws_resource_one(ws_resource_ctx_t *ctx, json_t *given, json_t *out)
 {
-    int64_t    cost;
     ngx_int_t  rc;
 
     rc = ws_resource_fields(ctx, ws_resource_table, given, out);
@@ -207,13 +206,7 @@ ws_resource_one(ws_resource_ctx_t *ctx, json_t *given, json_t *out)
         return NGX_ERROR;
     }
 
-    cost = ws_json_get_int(out, "daily_cost", 0);
-
-    if (cost < 0 || cost > INT32_MAX) {
-        return ws_resource_declined(ctx, "daily_cost", "is out of range");
-    }
-
-    ctx->daily_cost += cost;
+    ctx->daily_cost += ws_json_get_int(out, "daily_cost", 0);
 
     rc = ws_resource_metadata(ctx, json_object_get(given, "metadata"), out);
     if (rc != NGX_OK) {
@@ -468,6 +461,14 @@ ws_resource_field(ws_resource_ctx_t *ctx, const ws_field_t *f, json_t *v,
                              : json_typeof(v) != f->type)
     {
         return ws_resource_declined(ctx, f->name, "is of the wrong type");
+    }
+
+    /* costs are summed up, and seconds added to times */
+
+    if (json_is_integer(v)
+        && (json_integer_value(v) < 0 || json_integer_value(v) > INT32_MAX))
+    {
+        return ws_resource_declined(ctx, f->name, "is out of range");
     }
 
     if (json_is_string(v) && json_string_length(v) > WS_FIELD_STR_MAX) {
