@@ -224,7 +224,8 @@ fill_connect(fill_t *f)
                "a Redis URL");
 
     f->redis = url.path.len ? redisConnectUnix((char *) url.path.data)
-                            : redisConnect((char *) url.host.data, url.port);
+                            : redisConnect((char *) url.hosts[0].name.data,
+                                           url.hosts[0].port);
 
     fill_check(f->redis != NULL && f->redis->err == 0, "a connection");
 
