@@ -6,6 +6,7 @@ use WorkspaceTest;
 use WorkspaceTest::Life;
 
 use IO::Socket::INET;
+use List::Util qw(min);
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Time::HiRes ();
 
@@ -670,11 +671,16 @@ for my $case (['usermgr', ''], ['admin', '?name=copy'],
 
         $sock->blocking(0);
 
-        for ( ;; ) {
-            redis_cmd('EVAL', $script, 0, 20,
-                      substr(v('copied')->{id}, 0, 24), -now_ms(), @sets);
+        # a thousand a second, as far as this machine goes
 
-            my $n = sysread $sock, $in, 65536, length $in;
+        for (my $used = Time::HiRes::time(); ; ) {
+            my $n = min(int(1000 * (Time::HiRes::time() - $used)), 20);
+
+            redis_cmd('EVAL', $script, 0, $n,
+                      substr(v('copied')->{id}, 0, 24), -now_ms(), @sets);
+            $used = Time::HiRes::time() if $n;
+
+            $n = sysread $sock, $in, 65536, length $in;
             last if defined $n && $n == 0;
 
             die "read: $!" if !defined $n && !$!{EAGAIN};

@@ -2,17 +2,18 @@
 # make run: demo data, signals, and what an earlier run left behind.
 
 use lib 't/lib';
-use WorkspaceTest;
-
 use JSON::XS ();
 use POSIX ();
 use Test::More;
 
-# stock nginx with a sanitized module needs more than tools/run does
+# stock nginx with a sanitized module needs more than tools/run does; said
+# before the scenarios below make a plan
 
-if ($ENV{WORKSPACE_SANITIZED}) {
-    plan skip_all => 'with sanitizers';
+BEGIN {
+    plan skip_all => 'with sanitizers' if $ENV{WORKSPACE_SANITIZED};
 }
+
+use WorkspaceTest;
 
 
 my (@dirs, $owner);

@@ -44,7 +44,7 @@ ws_arg_number(ws_request_t *req, const char *name, int64_t *value)
 
     rc = ws_arg_string(req, name, &text);
 
-    if (rc == NGX_OK && ws_limit_parse(&text, value) != NGX_OK) {
+    if (rc == NGX_OK && ws_number_parse(&text, value) != NGX_OK) {
         return ws_arg_invalid(req, name, "must be a non-negative integer");
     }
 

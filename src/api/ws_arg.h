@@ -17,7 +17,7 @@
 ngx_int_t ws_arg_string(ws_request_t *req, const char *name,
     ngx_str_t *value);
 
-/* 0 .. 2147483647 */
+/* 0 .. 9007199254740991 */
 ngx_int_t ws_arg_number(ws_request_t *req, const char *name, int64_t *value);
 
 /* contract: Booleans in a query; here "name" alone means true */

@@ -9,11 +9,15 @@
 #include "ws_query.h"
 
 
+#define WS_NUMBER_MAX  9007199254740991     /* 2^53 - 1 */
+
+
 static ngx_uint_t ws_query_name_eq(u_char *p, u_char *last, const char *name);
 static u_char *ws_query_byte(u_char *p, u_char *last, u_char *c);
 static ngx_int_t ws_query_hex(u_char c);
 static ngx_int_t ws_query_text_valid(ngx_str_t *text);
 static u_char *ws_query_utf8_next(u_char *p, u_char *last);
+static ngx_int_t ws_digits_parse(ngx_str_t *text, int64_t max, int64_t *out);
 
 
 ngx_int_t
@@ -130,6 +134,20 @@ ws_bool_parse(ngx_str_t *text, ngx_uint_t *out)
 ngx_int_t
 ws_limit_parse(ngx_str_t *text, int64_t *out)
 {
+    return ws_digits_parse(text, INT32_MAX, out);
+}
+
+
+ngx_int_t
+ws_number_parse(ngx_str_t *text, int64_t *out)
+{
+    return ws_digits_parse(text, WS_NUMBER_MAX, out);
+}
+
+
+static ngx_int_t
+ws_digits_parse(ngx_str_t *text, int64_t max, int64_t *out)
+{
     size_t   i;
     u_char   c;
     int64_t  n;
@@ -149,7 +167,7 @@ ws_limit_parse(ngx_str_t *text, int64_t *out)
 
         n = n * 10 + (c - '0');
 
-        if (n > INT32_MAX) {
+        if (n > max) {
             return NGX_DECLINED;
         }
     }

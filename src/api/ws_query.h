@@ -51,5 +51,11 @@ ngx_int_t ws_bool_parse(ngx_str_t *text, ngx_uint_t *out);
  */
 ngx_int_t ws_limit_parse(ngx_str_t *text, int64_t *out);
 
+/*
+ * The same up to 9007199254740991, what JavaScript has integers for: its
+ * clients ask for logs before the current time in milliseconds, meaning all.
+ */
+ngx_int_t ws_number_parse(ngx_str_t *text, int64_t *out);
+
 
 #endif /* _WS_QUERY_H_INCLUDED_ */

@@ -518,6 +518,14 @@ test_limits(void **state)
 
         core_text_free(&text);
     }
+
+    ngx_str_set(&text, "9007199254740991");
+    assert_int_equal(ws_limit_parse(&text, &n), NGX_DECLINED);
+    assert_int_equal(ws_number_parse(&text, &n), NGX_OK);
+    assert_int_equal(n, 9007199254740991);
+
+    ngx_str_set(&text, "9007199254740992");
+    assert_int_equal(ws_number_parse(&text, &n), NGX_DECLINED);
 }
 
 
