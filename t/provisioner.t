@@ -283,7 +283,7 @@ like $r->json->{lease_expires_at}, qr/^20/;
 
 
 
-=== TEST 8: lines of the log, numbered, published, kept for a week
+=== TEST 8: lines of the log, numbered, kept for a week
 --- scenario
 my $job = v('job');
 my $key = "ws:{0}:logs:$job->{build}{id}";

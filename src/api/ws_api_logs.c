@@ -14,13 +14,11 @@
 #include "ws_build.h"
 #include "ws_follow.h"
 #include "ws_http.h"
+#include "ws_log.h"
 #include "ws_policy.h"
 #include "ws_request_build.h"
 #include "ws_respond.h"
 #include "ws_sse.h"
-
-
-#define WS_LOGS_BATCH  200
 
 
 typedef struct {
@@ -50,7 +48,7 @@ static void ws_logs_stop(ws_array_t *array);
 static ngx_int_t ws_logs_follow(ws_request_t *req, ws_logs_args_t *args,
     ngx_uint_t ended);
 static ngx_int_t ws_logs_open(ws_request_t *req, int64_t after);
-static ngx_int_t ws_logs_rest(ws_request_t *req, int64_t last);
+static ngx_int_t ws_logs_rest(ws_request_t *req, int64_t after);
 static void ws_logs_rest_have(void *data, ws_reply_t *reply);
 static ngx_int_t ws_logs_resume(ws_request_t *req);
 
@@ -184,7 +182,7 @@ ws_logs_more(ws_array_t *array)
     u_char     first[NGX_INT64_LEN], last[NGX_INT64_LEN];
     ngx_str_t  argv[4];
 
-    logs->want = WS_LOGS_BATCH;
+    logs->want = WS_LOG_READ;
 
     if (logs->end >= 0 && logs->end - logs->next < logs->want) {
         logs->want = logs->end - logs->next;
@@ -256,17 +254,11 @@ ws_logs_follow(ws_request_t *req, ws_logs_args_t *args, ngx_uint_t ended)
     (void) ws_http_header(req->http, "last-event-id", &value);
 
     if (ws_sse_parse_id(&value, &last) == NGX_OK) {
-
-        /* a client that comes back for more than there will ever be */
-
-        if (ended && last >= args->after) {
-            return ws_logs_rest(req, last);
-        }
-
         args->after = ngx_max(args->after, last);
     }
 
-    return ws_logs_open(req, args->after);
+    return ended ? ws_logs_rest(req, args->after)
+                 : ws_logs_open(req, args->after);
 }
 
 
@@ -291,12 +283,13 @@ ws_logs_open(ws_request_t *req, int64_t after)
 
 
 /*
- * An EventSource comes back whenever a stream has ended.  204 is how it is
- * told not to (WHATWG HTML, section 9.2.3), once it has the last line.
+ * The job has ended.  An EventSource comes back whenever a stream has ended;
+ * 204 is how it is told not to (WHATWG HTML, section 9.2.3), once there is
+ * nothing for it.
  */
 
 static ngx_int_t
-ws_logs_rest(ws_request_t *req, int64_t last)
+ws_logs_rest(ws_request_t *req, int64_t after)
 {
     ngx_str_t   argv[2];
     ws_logs_t  *logs;
@@ -306,7 +299,7 @@ ws_logs_rest(ws_request_t *req, int64_t last)
         return NGX_ERROR;
     }
 
-    logs->next = last;
+    logs->next = after;
     req->ctx = logs;
 
     ngx_str_set(&argv[0], "LLEN");

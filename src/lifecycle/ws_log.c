@@ -91,6 +91,7 @@ ws_log_append(ws_log_t *log, ws_txn_t *txn, json_t *lines,
 
     value = ws_int_str(log->pool, log->count);
     ws_txn_command(txn, "HSET", job, 2, &field, &value);
+    ws_txn_publish(txn, key, value);
 
     value = ws_int_str(log->pool, WS_LOG_KEPT_S);
     ws_txn_command(txn, "EXPIRE", key, 1, &value);
@@ -216,7 +217,6 @@ ws_log_push(ws_log_t *log, ws_txn_t *txn, ngx_str_t key, ws_log_line_t *line)
     }
 
     ws_txn_command(txn, "RPUSH", key, 1, &text);
-    ws_txn_publish(txn, key, text);
 
     return NGX_OK;
 }

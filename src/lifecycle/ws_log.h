@@ -2,8 +2,9 @@
 /*
  * The log of a build: a list of JSON texts, one a line, in the order in which
  * they came; the key logs:<build> in the workspace's shard, gone WS_LOG_KEPT_S
- * after the last line.  A line is also published on the channel of that name,
- * the same text.
+ * after the last line.  The channel of that name is told the number of the
+ * last line there is, once for all that came together, and "end" by the commit
+ * that ends the job: whoever follows the log reads the list.
  *
  *     id           its place in the list, from 1
  *     created_at   RFC 3339
@@ -30,6 +31,7 @@
 
 #define WS_LOG_LINES_MAX   5000     /* of a build */
 #define WS_LOG_BATCH_MAX   1000     /* at once */
+#define WS_LOG_READ        64       /* read at once */
 #define WS_LOG_OUTPUT_MAX  4096     /* bytes of a line, the rest is cut off */
 #define WS_LOG_STAGE_MAX   128
 #define WS_LOG_KEPT_S      (7 * 24 * 3600)

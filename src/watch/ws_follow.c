@@ -16,12 +16,12 @@
 #include <ngx_http.h>
 #include "ws_build.h"
 #include "ws_follow.h"
+#include "ws_log.h"
 #include "ws_policy.h"
 #include "ws_sse.h"
 #include "ws_watcher.h"
 
 
-#define WS_FOLLOW_LINES     100     /* read at once */
 #define WS_FOLLOW_READINGS  3
 
 /* when Redis has not answered, ms */
@@ -186,12 +186,14 @@ ws_follow_take(ws_watcher_t *w, ngx_uint_t *last)
 
     if (f->over && !f->wanted) {
         *last = 1;
-        return event;
-    }
 
-    /* the next piece is read while this one is sent */
+    } else if (f->wanted && event) {
 
-    if (f->wanted) {
+        /* the next piece is read when this one has been taken */
+
+        ws_watch_wake(w);
+
+    } else if (f->wanted) {
         ws_follow_read(f);
     }
 
@@ -271,7 +273,7 @@ ws_follow_read(ws_follower_t *f)
     argv[2].data = first;
     argv[2].len = ngx_sprintf(first, "%L", f->sent) - first;
     argv[3].data = last;
-    argv[3].len = ngx_sprintf(last, "%L", f->sent + WS_FOLLOW_LINES - 1)
+    argv[3].len = ngx_sprintf(last, "%L", f->sent + WS_LOG_READ - 1)
                   - last;
 
     if (rc == NGX_OK) {
@@ -350,7 +352,7 @@ ws_follow_lines(void *data, ws_reply_t *reply)
         return;
     }
 
-    if (reply->n == WS_FOLLOW_LINES) {
+    if (reply->n == WS_LOG_READ) {
         f->wanted = 1;
     }
 
