@@ -866,7 +866,37 @@ is wsctl('check'), '', 'all invariants hold';
 
 
 
-=== TEST 30: heartbeats put the end off
+=== TEST 30: a lease is good for its own job only
+--- scenario
+my $w = create();
+my $old = acquire('p1')->json;
+
+is report('p1', $old, 'heartbeat',
+          logs => [{ output => 'x' }])->status, 200;
+is report('p1', $old, 'fail', error => 'x')->status, 204;
+is http(POST => "/api/v2/workspaces/$w->{id}/builds",
+        { as => 'alice', body => { transition => 'stop' } })->status, 201;
+
+my $new = acquire('p1')->json;
+my $mixed = { job_id => $old->{job_id}, lease => $new->{lease} };
+my $key = "ws:{0}:w:$w->{id}";
+my $before = redis_cmd('HMGET', $key, 'v', 'l', 'e');
+
+is report('p1', $mixed, 'heartbeat')->status, 409;
+is report('p1', $mixed, 'heartbeat',
+          logs => [{ output => 'x' }])->status, 409;
+is report('p1', $mixed, 'complete')->status, 409;
+is report('p1', $mixed, 'fail', error => 'x')->status, 409;
+is report('p1', $mixed, 'release')->status, 409;
+
+is_deeply redis_cmd('HMGET', $key, 'v', 'l', 'e'), $before;
+is redis_cmd('LLEN', "ws:{0}:logs:$old->{build}{id}"), 1;
+is report('p1', $new, 'heartbeat')->status, 200, 'the job goes on';
+is report('p1', $new, 'complete')->status, 204;
+
+
+
+=== TEST 31: heartbeats put the end off
 --- scenario
 my $w = create();
 my $job = acquire('p1')->json;
@@ -883,7 +913,7 @@ is report('p1', $job, 'complete')->status, 204;
 
 
 
-=== TEST 31: over HTTP/2 as well
+=== TEST 32: over HTTP/2 as well
 --- scenario
 if (`curl --version 2>/dev/null` !~ /HTTP2/) {
     ok 1, 'there is no curl with HTTP/2';

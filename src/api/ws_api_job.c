@@ -23,6 +23,9 @@
 /* a heartbeat that keeps losing against others of its job gives up */
 #define WS_HEARTBEAT_RETRIES  16
 
+/* of the lease; those of the log follow */
+#define WS_HEARTBEAT_GUARDS  2
+
 
 typedef struct {
     ngx_str_t       id;             /* of the job, lower case */
@@ -436,7 +439,7 @@ ws_heartbeat_commit(ws_request_t *req, ws_held_t *h)
     json_t      *lines;
     ws_log_t     log;
     ngx_int_t    rc;
-    ngx_str_t    key;
+    ngx_str_t    key, build, superseded;
     const char  *detail;
 
     lines = NULL;
@@ -466,6 +469,7 @@ ws_heartbeat_commit(ws_request_t *req, ws_held_t *h)
     log.now_ms = ws_request_now_ms(req);
 
     key = ws_key_workspace(log.pool, log.ks, &req->id);
+    build = ws_key(log.pool, log.ks, log.shard, "build", &h->build, NULL);
     h->lease_ms = log.now_ms + WS_LEASE_MS;
 
     if (ws_txn_init(&req->txn, log.pool) != NGX_OK) {
@@ -473,6 +477,12 @@ ws_heartbeat_commit(ws_request_t *req, ws_held_t *h)
     }
 
     ws_txn_require(&req->txn, key, "l", h->lease);
+
+    /* the lease is that of the latest build's job: not of one before it */
+
+    ngx_str_set(&superseded, "d");
+    ws_txn_require_absent(&req->txn, build, superseded);
+
     ws_txn_hset(&req->txn, key, "e", ws_int_str(log.pool, h->lease_ms));
 
     rc = ws_log_append(&log, &req->txn, lines, &detail);
@@ -507,7 +517,7 @@ ws_heartbeat_committed(void *data, ws_reply_t *reply)
     } else if (rc == NGX_ERROR) {
         req->broken = 1;
 
-    } else if (guard == 0) {
+    } else if (guard < WS_HEARTBEAT_GUARDS) {
         h->held = 0;
 
     } else if (++req->retries > WS_HEARTBEAT_RETRIES) {
