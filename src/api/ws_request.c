@@ -214,13 +214,7 @@ ws_request_reply(void *data, ws_reply_t *reply)
     req->redis_usec += ws_redis_cmd_elapsed(req->cmd);
     req->cmd = NULL;
 
-    if (reply && reply->type == WS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, req->http->connection->log, 0,
-                      "redis answered \"%V\"", &reply->str);
-        reply = NULL;
-    }
-
-    if (reply == NULL) {
+    if (reply == NULL || reply->type == WS_REPLY_ERROR) {
         req->unavailable = 1;
         ws_request_run(req);
         return;

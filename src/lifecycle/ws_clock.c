@@ -18,7 +18,6 @@ struct ws_clock_s {
     ngx_uint_t       shard;         /* being asked */
     ngx_uint_t       items;         /* under way */
     unsigned         more:1;        /* the last batch was full */
-    unsigned         refused:1;     /* by Redis, as has been logged */
 };
 
 
@@ -177,26 +176,12 @@ ws_clock_claimed(void *data, ws_reply_t *reply)
 static ngx_uint_t
 ws_clock_answered(ws_clock_t *clock, ws_reply_t *reply)
 {
-    if (reply && reply->type == WS_REPLY_ERROR) {
-
-        if (!clock->refused) {
-            ngx_log_error(NGX_LOG_ERR, clock->store->log, 0,
-                          "redis refused to tell what is due: \"%V\"",
-                          &reply->str);
-        }
-
-        clock->refused = 1;
-        return 0;
-    }
-
     if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 2
         || reply->elts[0].type != WS_REPLY_INTEGER
         || reply->elts[1].type != WS_REPLY_ARRAY)
     {
         return 0;
     }
-
-    clock->refused = 0;
 
     return 1;
 }

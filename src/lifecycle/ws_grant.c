@@ -17,6 +17,7 @@
 #include "ws_dir.h"
 #include "ws_grant.h"
 #include "ws_job.h"
+#include "ws_redis_error.h"
 
 
 #define WS_GRANT_TRIES     8        /* of commits that others win */
@@ -463,10 +464,11 @@ ws_grant_committed(void *data, ws_reply_t *reply)
     }
 
     if (rc == NGX_ERROR && reply) {
-        ngx_log_error(NGX_LOG_ERR, g->pub.store->log, 0,
-                      "redis refused to let job \"%V\" be acquired: \"%V\"",
-                      &g->pub.job, &reply->str);
-        ws_grant_end(g, WS_GRANT_BROKEN);
+
+        /* Redis takes no changes now, or this one never */
+
+        ws_grant_end(g, ws_redis_error(reply) ? WS_GRANT_FAILED
+                                              : WS_GRANT_BROKEN);
         return;
     }
 

@@ -30,6 +30,7 @@ static void ws_redis_timer_handler(ngx_event_t *ev);
 
 static void ws_redis_fill(void *data);
 static ngx_int_t ws_redis_reply(void *data, ws_reply_t *reply);
+static ngx_uint_t ws_redis_moved(ws_redis_t *redis);
 static void ws_redis_closed(void *data, ngx_uint_t lost);
 static void ws_redis_quit(void *data);
 
@@ -122,6 +123,11 @@ ws_redis_fill(void *data)
         cmd = ngx_queue_data(q, ws_redis_cmd_t, queue);
 
         if (cmd->put == 0) {
+
+            if (redis->conn.moved) {
+                return;
+            }
+
             cmd->begin = redis->conn.put;
         }
 
@@ -164,10 +170,39 @@ ws_redis_reply(void *data, ws_reply_t *reply)
         return NGX_OK;
     }
 
+    if (reply->type == WS_REPLY_ERROR) {
+        ws_redis_conn_refused(&redis->conn, reply);
+    }
+
     ws_redis_finish(cmd, reply);
     ws_redis_timer(redis);
 
-    return NGX_OK;
+    /* what has not begun to be sent is kept for the next connection */
+
+    return ws_redis_moved(redis) ? NGX_ERROR : NGX_OK;
+}
+
+
+/* the connection is to be left, and no reply is waited for */
+
+static ngx_uint_t
+ws_redis_moved(ws_redis_t *redis)
+{
+    ngx_queue_t     *q;
+    ws_redis_cmd_t  *cmd;
+
+    if (!redis->conn.moved || !ngx_queue_empty(&redis->flight)) {
+        return 0;
+    }
+
+    if (ngx_queue_empty(&redis->waiting)) {
+        return 1;
+    }
+
+    q = ngx_queue_head(&redis->waiting);
+    cmd = ngx_queue_data(q, ws_redis_cmd_t, queue);
+
+    return cmd->put == 0;
 }
 
 

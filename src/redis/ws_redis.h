@@ -67,7 +67,7 @@ typedef struct {
  * NULL when there is no answer: the connection failed or the time was over; a
  * command without WS_REDIS_READ may have been executed all the same (see
  * ws_redis_cmd_sent()).  Errors of Redis (LOADING, OOM, NOPERM ..) come as
- * WS_REPLY_ERROR.
+ * WS_REPLY_ERROR and have been logged, see ws_redis_error.h.
  *
  * May issue and cancel commands, and end the request it belongs to; must not
  * call ws_redis_close().

@@ -269,11 +269,12 @@ ws_redis_conn_open(ws_redis_conn_t *conn)
 void
 ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame)
 {
-    ngx_uint_t        lost;
+    ngx_uint_t        lost, moved;
     ngx_msec_t        delay;
     ws_redis_state_e  state;
 
     state = conn->state;
+    moved = conn->moved;
     lost = 0;
 
     if (state == WS_REDIS_OPEN && conn->proven) {
@@ -293,6 +294,11 @@ ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame)
     }
 
     if (lost) {
+
+        if (moved) {
+            conn->address = (conn->address + 1) % conn->conf->naddrs;
+        }
+
         conn->spared = 0;
         conn->broken = 1;
         conn->ops->closed(conn->data, 1);
@@ -338,6 +344,7 @@ ws_redis_conn_close(ws_redis_conn_t *conn)
 
     conn->state = WS_REDIS_CLOSED;
     conn->proven = 0;
+    conn->moved = 0;
 }
 
 
@@ -350,6 +357,52 @@ ws_redis_conn_shut(ws_redis_conn_t *conn)
 
     if (conn->wake.posted) {
         ngx_delete_posted_event(&conn->wake);
+    }
+}
+
+
+void
+ws_redis_conn_refused(ws_redis_conn_t *conn, ws_reply_t *reply)
+{
+    u_char            more[NGX_INT_T_LEN + sizeof(" ( more since)")], *p;
+    ngx_str_t         text;
+    ngx_uint_t        level;
+    ws_redis_error_e  error;
+
+    error = ws_redis_error(reply);
+
+    if (ngx_time() - conn->refused[error] >= WS_REDIS_CONN_QUIET) {
+
+        text = ws_redis_error_text(reply);
+
+        p = more;
+
+        if (conn->unlogged[error]) {
+            p = ngx_sprintf(p, " (%ui more since)", conn->unlogged[error]);
+        }
+
+        /* these lines have a limit of their own */
+
+        level = conn->log.log_level;
+        conn->log.log_level = conn->log_level;
+
+        ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
+                      "redis answered \"%V\": %s%*s", &text,
+                      ws_redis_error_meaning(error), p - more, more);
+
+        conn->log.log_level = level;
+
+        conn->refused[error] = ngx_time();
+        conn->unlogged[error] = 0;
+
+    } else {
+        conn->unlogged[error]++;
+    }
+
+    if (ws_redis_error_moved(error)
+        && ngx_current_msec - conn->opened >= WS_REDIS_CONN_LASTING)
+    {
+        conn->moved = 1;
     }
 }
 

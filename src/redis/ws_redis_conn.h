@@ -20,6 +20,7 @@
 #include <ngx_event_connect.h>
 #include <ws_reply.h>
 #include <ws_redis.h>
+#include <ws_redis_error.h>
 
 
 /* bytes of the send buffer, there while a connection is */
@@ -76,6 +77,10 @@ typedef struct {
     ngx_uint_t                  log_level;  /* as configured */
     time_t                      logged;     /* a failure, last time */
 
+    /* errors answered, by kind: the last line, and how many since */
+    time_t                      refused[WS_REDIS_ERRORS];
+    ngx_uint_t                  unlogged[WS_REDIS_ERRORS];
+
     /* the send buffer, [pos, last) is to be sent */
     u_char                     *out;
     u_char                     *pos;
@@ -103,6 +108,7 @@ typedef struct {
     unsigned                    broken:1;   /* failed, and no reply since */
     unsigned                    tracked:1;  /* Redis does as "tracking" says */
     unsigned                    quiet:1;    /* failures are not logged */
+    unsigned                    moved:1;    /* it serves elsewhere */
     unsigned                    cancelable:1;   /* timers hold no worker */
     unsigned                    quit:1;
     unsigned                    shut:1;
@@ -147,6 +153,15 @@ size_t ws_redis_conn_put(ws_redis_conn_t *conn, const u_char *data,
  * worked.  Not from within ops->reply, which returns NGX_ERROR instead.
  */
 void ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame);
+
+/*
+ * For an error reply: logs it, one line in 10 s for each kind of error.  If
+ * another connection may fare better, and this one is not so new that it would
+ * be closed in a loop, sets conn->moved: the owner is then to put nothing more
+ * and to end the connection, as after a failure, when it waits for no reply.
+ * The next one is made to another address, if there are several.
+ */
+void ws_redis_conn_refused(ws_redis_conn_t *conn, ws_reply_t *reply);
 
 /*
  * Tells the owner about a graceful quit unless that was done.

@@ -197,20 +197,9 @@ ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply)
 static ngx_int_t
 ws_redis_setup_refused(ws_redis_conn_t *conn, char *name, ws_reply_t *reply)
 {
-    u_char     *p;
-    ngx_str_t   text;
+    ngx_str_t  text;
 
-    /*
-     * Redis quotes the arguments of a command that it does not know, and
-     * those of AUTH are secret: nothing from the first comma on is shown
-     */
-
-    text = reply->str;
-    p = ngx_strlchr(text.data, text.data + text.len, ',');
-
-    if (p) {
-        text.len = p - text.data;
-    }
+    text = ws_redis_error_text(reply);
 
     /* a name is a help in CLIENT LIST, tracking is for a cache: no more */
 

@@ -323,12 +323,6 @@ ws_dir_loaded(void *data, ws_reply_t *reply)
     }
 
     if (reply == NULL || reply->type == WS_REPLY_ERROR) {
-        if (reply) {
-            ngx_log_error(NGX_LOG_ERR, e->dir->store->log, 0,
-                          "redis refused to read the directory: \"%V\"",
-                          &reply->str);
-        }
-
         rc = NGX_ERROR;
 
     } else {

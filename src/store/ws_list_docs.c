@@ -258,11 +258,6 @@ ws_list_docs_answered(void *data, ws_reply_t *reply)
         ws_list_docs_arrived(slot, reply);
 
     } else {
-        if (reply) {
-            ngx_log_error(NGX_LOG_ERR, docs->log, 0,
-                          "redis answered \"%V\" to a listing", &reply->str);
-        }
-
         ws_list_docs_broken(docs);
     }
 

@@ -66,11 +66,6 @@ ws_list_reply(ws_list_op_t *op, ws_reply_t *reply)
         return list;
     }
 
-    if (reply) {
-        ngx_log_error(NGX_LOG_ERR, list->log, 0,
-                      "redis answered \"%V\" to a listing", &reply->str);
-    }
-
     ws_list_fail(list);
     ws_list_report(list);
 

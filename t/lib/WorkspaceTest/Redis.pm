@@ -44,6 +44,16 @@ sub start {
 
     return if $self->running;
 
+    $self->spawn;
+    $self->wait_until_up;
+}
+
+
+# the same without waiting
+
+sub spawn {
+    my ($self) = @_;
+
     my @command = (
         $ENV{WORKSPACE_REDIS_SERVER} || 'redis-server',
         '--port', $self->{port}, '--bind', '127.0.0.1',
@@ -72,6 +82,11 @@ sub start {
     }
 
     $self->{pid} = $pid;
+}
+
+
+sub wait_until_up {
+    my ($self) = @_;
 
     my $deadline = time + 10;
 

@@ -1,0 +1,373 @@
+# Redis answers, but with an error: the real ones, each brought about by what
+# brings it about in life.
+
+use lib 't/lib';
+use WorkspaceTest;
+use WorkspaceTest::Life;
+
+use IO::Socket::UNIX;
+
+my $create;
+
+
+# what a reading and a writing request are answered
+
+sub both {
+    my (@node) = @_;
+
+    my $read = http(@node, GET => '/api/v2/workspaces/' . v('dev.id'),
+                    { as => 'alice' });
+    my $write = http(@node, PUT => '/api/v2/workspaces/' . v('dev.id')
+                                   . '/ttl',
+                     { as => 'alice', body => { ttl_ms => 3600_000 } });
+
+    for my $r (grep { $_->status == 503 } $read, $write) {
+        $r->header('Retry-After') or return 'without Retry-After';
+        length $r->json->{message} or return 'without a message';
+    }
+
+    return $read->status . ' ' . $write->status;
+}
+
+
+# both() is, within some seconds
+
+sub becomes {
+    my ($wanted, $what, @node) = @_;
+
+    wait_for { both(@node) eq $wanted } 10;
+    is both(@node), $wanted, $what;
+}
+
+
+# lines of a node's log that match
+
+sub lines {
+    my ($regex, $node) = @_;
+
+    my $dir = $node ? $node->{dir} : $ENV{TEST_NGINX_SERVROOT};
+
+    open my $in, '<', "$dir/logs/error.log" or die $!;
+
+    return scalar grep { /$regex/ } <$in>;
+}
+
+
+# ids of nginx's connections
+
+sub connections {
+    return map { /^id=(\d+) .* name=nginx-workspace / ? $1 : () }
+               split /\n/, redis_cmd(qw(CLIENT LIST));
+}
+
+
+# the words of a rule in docs/operations.md
+
+sub documented {
+    my ($user) = @_;
+
+    open my $in, '<', v('top') . '/docs/operations.md' or die $!;
+    my $text = do { local $/; <$in> };
+
+    $text =~ /^    (ACL SETUSER $user .*(?:\n        .*)*)/m or die $user;
+    my $rule = $1;
+
+    $rule =~ s/PASSWORD/s3cret/;
+
+    return split ' ', $rule;
+}
+
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a workspace
+--- as: alice
+--- request
+POST /api/v2/organizations/{{acme.id}}/members/me/workspaces
+{"name": "dev", "template_id": "{{docker.id}}"}
+--- capture
+dev.id = id
+build.id = latest_build.id
+
+
+
+=== TEST 2: OOM, memory is full: reading goes on; one log line for many answers
+--- scenario
+is both(), '200 204';
+
+redis_cmd(qw(CONFIG SET maxmemory 1));
+
+is both(), '200 503';
+both() for 1 .. 20;
+
+redis_cmd(qw(CONFIG SET maxmemory 0));
+
+is both(), '200 204', 'as before at once';
+is wsctl('check'), '', 'nothing half done';
+
+my $n = lines(qr/redis answered "OOM .*its memory is full/);
+
+cmp_ok $n, '>=', 1, 'it is logged';
+cmp_ok $n, '<=', 6, 'but not every time';
+
+
+
+=== TEST 3: a job is not taken for broken because Redis is full
+--- scenario
+my $w = create(name => 'full');
+
+WorkspaceTest::Life::provisioner();
+redis_cmd(qw(CONFIG SET maxmemory 1));
+
+my $r = http(POST => '/api/v2/provisioners/me/acquire',
+             { as => 'life', body => { wait_ms => 300 } });
+
+isnt $r->status, 200, 'it cannot be had';
+
+redis_cmd(qw(CONFIG SET maxmemory 0));
+
+is acquire($w)->{workspace}{id}, $w->{id}, 'now it can';
+
+
+
+=== TEST 4: MISCONF, the disk cannot be written to
+--- scenario
+my $dump = v('work') . '/redis/dump.rdb';
+
+mkdir $dump or die $!;
+mkdir "$dump/in-the-way" or die $!;
+
+redis_cmd(qw(CONFIG SET save), '3600 1');
+redis_cmd('BGSAVE');
+
+becomes '200 503', 'reading goes on';
+
+rmdir "$dump/in-the-way" or die $!;
+rmdir $dump or die $!;
+
+# it tries by itself as well
+
+wait_for(sub {
+    eval { redis_cmd('BGSAVE') };
+    redis_cmd(qw(INFO persistence)) =~ /rdb_last_bgsave_status:ok/;
+}, 10);
+
+becomes '200 204', 'writing too';
+
+redis_cmd(qw(CONFIG SET save), '');
+
+cmp_ok lines(qr/redis answered "MISCONF .*cannot write to its disk/), '>=', 1;
+
+
+
+=== TEST 5: NOREPLICAS, too few replicas
+--- scenario
+redis_cmd(qw(CONFIG SET min-replicas-to-write 1));
+
+is both(), '200 503';
+
+redis_cmd(qw(CONFIG SET min-replicas-to-write 0));
+
+is both(), '200 204';
+cmp_ok lines(qr/redis answered "NOREPLICAS .*too few replicas/), '>=', 1;
+
+
+
+=== TEST 6: READONLY, it has become a replica: another connection is made
+--- scenario
+is both(), '200 204';
+
+my %before = map { $_ => 1 } connections();
+
+redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
+
+is both(), '200 503', 'reading goes on';
+
+ok wait_for(sub {
+    both();
+    grep { !$before{$_} } connections();
+}, 10), 'connected anew';
+
+is both(), '200 503';
+
+redis_cmd(qw(REPLICAOF NO ONE));
+
+becomes '200 204', 'a primary again';
+
+cmp_ok lines(qr/redis answered "READONLY .*it is a replica/), '>=', 1;
+
+
+
+=== TEST 7: MASTERDOWN, a replica that does not want to serve old data
+--- scenario
+redis_cmd(qw(CONFIG SET replica-serve-stale-data no));
+redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
+
+is both(), '503 503';
+
+redis_cmd(qw(REPLICAOF NO ONE));
+redis_cmd(qw(CONFIG SET replica-serve-stale-data yes));
+
+becomes '200 204', 'a primary again';
+
+cmp_ok lines(qr/redis answered "MASTERDOWN .*lost its primary/), '>=', 1;
+
+
+
+=== TEST 8: BUSY, a script of somebody else runs and runs
+--- scenario
+redis_cmd(qw(CONFIG SET busy-reply-threshold 10));
+
+my $sock = IO::Socket::UNIX->new(Peer => v('redis.unix')) or die $!;
+
+syswrite $sock, "EVAL \"while true do end\" 0\r\n";
+
+ok wait_for(sub { !eval { redis_cmd('PING') } }, 10), 'it runs';
+
+is both(), '503 503';
+
+redis_cmd(qw(SCRIPT KILL));
+
+becomes '200 204', 'it was killed';
+
+cmp_ok lines(qr/redis answered "BUSY .*a script keeps it busy/), '>=', 1;
+
+
+
+=== TEST 9: LOADING, it has just been started
+--- scenario
+redis_cmd(qw(CONFIG SET rdbcompression no));
+redis_cmd('SET', "other:$_", 'x' x 1024) for 1 .. 300;
+redis_cmd('BGREWRITEAOF');
+
+ok wait_for(sub {
+    redis_cmd(qw(INFO persistence))
+        =~ /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/
+}, 10), 'its data is on the disk';
+
+redis_kill9();
+
+redis()->{args} = [ '--key-load-delay', '10000',
+                    '--loading-process-events-interval-bytes', '1024' ];
+redis()->spawn;
+
+ok wait_for(sub { !eval { redis_cmd('PING') } && $@ =~ /LOADING/ }, 10),
+   'it is loading';
+
+ok wait_for(sub {
+    both() eq '503 503' && lines(qr/redis answered "LOADING /);
+}, 5), 'and nginx says so';
+
+redis()->wait_until_up;
+redis()->{args} = [];
+
+becomes '200 204', 'loaded';
+
+cmp_ok lines(qr/redis answered "LOADING .*it is loading/), '>=', 1;
+is wsctl('check'), '';
+
+
+
+=== TEST 10: a password is set: new connections are refused, the log says why
+--- scenario
+is both(), '200 204';
+
+redis_cmd(qw(CONFIG SET requirepass s3cret));
+redis_cmd(qw(CLIENT KILL TYPE normal SKIPME yes));
+
+becomes '503 503', 'locked out';
+
+redis_cmd(qw(CONFIG SET requirepass), '');
+
+becomes '200 204', 'let in';
+
+cmp_ok lines(qr/was refused: "NOAUTH/), '>=', 1;
+
+
+
+=== TEST 11: exactly the permissions that are documented suffice
+--- http_config
+workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
+--- before
+redis_cmd(documented('nginx'));
+redis_cmd(documented('wsctl'));
+--- scenario
+is both(), '200 204';
+
+my ($w, $token) = started(name => 'acl',
+                          agents => [ { name => 'main' } ]);
+
+agent($token, 'heartbeat', version => '1');
+
+my $s = sse_open("/api/v2/workspaces/$w->{id}/watch", { as => 'alice' });
+ok $s->wait_event(5, sub { $_->{event} eq 'data' }), 'watching';
+
+for my $path ('/workspaces', '/workspaces?q=owner:alice+status:running',
+              '/workspaces?has_agent=connected&limit=1',
+              '/workspaces?name=ac',
+              '/workspaces?status=deleted',
+              '/users/me/workspace/acl',
+              '/users/me/workspace/none',
+              '/users/me/workspace/acl/builds/1',
+              "/workspaces/$w->{id}/builds",
+              "/workspacebuilds/$w->{latest_build}{id}",
+              "/workspacebuilds/$w->{latest_build}{id}/logs")
+{
+    isnt http(GET => "/api/v2$path", { as => 'alice' })->status, 503, $path;
+}
+
+is http(PATCH => "/api/v2/workspaces/$w->{id}",
+        { as => 'alice', body => { name => 'acl-2' } })->status, 204;
+ok $s->wait_event(5, sub { $_->{event} eq 'data'
+                           && $_->{json}{name} eq 'acl-2' }), 'told';
+
+is http(POST => "/api/v2/workspaces/$w->{id}/builds",
+        { as => 'alice', body => { transition => 'delete' } })->status, 201;
+
+{
+    local $ENV{WORKSPACE_REDIS} = 'redis://wsctl:s3cret@127.0.0.1:'
+                                  . v('redis.port');
+
+    wsctl(qw(user create acl));
+    wsctl(qw(token create acl));
+    wsctl(qw(user suspend acl));
+    is wsctl('check'), '';
+}
+
+cmp_ok lines(qr/NOPERM/), '==', 0, 'Redis has refused nothing';
+
+
+
+=== TEST 12: NOPERM: a permission is taken away, and given back
+--- http_config
+workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
+--- scenario
+redis_cmd(qw(ACL SETUSER nginx -evalsha -eval));
+
+is both(), '200 503';
+
+redis_cmd(qw(ACL SETUSER nginx +evalsha +eval));
+
+is both(), '200 204';
+cmp_ok lines(qr/redis answered "NOPERM .*lacks a permission/), '>=', 1;
+
+
+
+=== TEST 13: the user is gone, its password is in no log
+--- http_config
+workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
+--- scenario
+is both(), '200 204';
+
+redis_cmd(qw(ACL DELUSER nginx));
+
+becomes '503 503', 'out';
+
+redis_cmd(documented('nginx'));
+
+becomes '200 204', 'in';
+
+cmp_ok lines(qr/AUTH was refused: "WRONGPASS/), '>=', 1;
+cmp_ok lines(qr/s3cret/), '==', 0;
