@@ -4,6 +4,7 @@
 # make asan       the tests with AddressSanitizer and UBSan
 # make fuzz       every fuzzer for FUZZ_SECONDS
 # make bench      side by side with peers, see docs/performance.md
+# make faults     Redis and workers killed under load, about 20 minutes
 # make run        a private Redis and nginx in the foreground
 # make clean
 #
@@ -90,7 +91,7 @@ BENCH = $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
 
 .PHONY: all deps module wsctl units test check lint style cppcheck asan \
-        asan-check fuzz bench bench-tools run clean
+        asan-check fuzz bench bench-tools faults run clean
 
 all: $(MODULE) $(if $(WSCTL_SRCS),$(WSCTL))
 
@@ -303,6 +304,14 @@ bench:
 	tools/install-deps bench
 	$(MAKE) --no-print-directory all bench-tools
 	BUILD=$(abspath $(BUILD)) bench/run $(BENCH_ARGS)
+
+
+# FAULTS="redis-killed soak" runs only those, FAULTS_SCALE=0.1 a tenth
+
+faults:
+	tools/install-deps faults
+	+$(MAKE) --no-print-directory -j$(JOBS) all
+	BUILD=$(abspath $(BUILD)) python3 t/faults/faults.py $(FAULTS)
 
 
 run:

@@ -1,0 +1,490 @@
+#!/usr/bin/env python3
+
+"""What breaks, broken on purpose, with clients that notice.
+
+    t/faults/faults.py [SCENARIO ..]
+
+Real servers on loopback, files under build/faults only. Each scenario ends
+with a line of figures and "ok" or what was wrong; the exit status is that of
+all of them. FAULTS_SCALE=0.1 does a tenth of the work. See docs/operations.md
+for what is promised and docs/performance.md for nothing: times here are those
+of servers that are being killed.
+"""
+
+import asyncio
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from load import Client, Connection, Tally, Watcher
+from servers import (BUILD, WORK, Deployment, Nginx, Redis, Sentinel, Stuck,
+                     alive, rss, stop_all, wait_for)
+
+SCALE = float(os.environ.get("FAULTS_SCALE", "1"))
+CLIENTS = 32
+scenarios = {}
+
+
+def scenario(function):
+    scenarios[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def scaled(n):
+    return max(int(n * SCALE), 1)
+
+
+async def until(what, condition, seconds=30):
+    end = time.time() + seconds
+    while not condition():
+        if time.time() > end:
+            raise Stuck(f"gave up waiting: {what}")
+        await asyncio.sleep(0.05)
+
+
+def clients_of(deployment, nodes, tally, keepalive=True):
+    ports = [n.port for n in nodes]
+    return [Client(deployment, i, ports, tally, keepalive)
+            for i in range(len(deployment.tokens))]
+
+
+async def start_watchers(clients, nodes, tally, total):
+    watched = [(c, wid) for c in clients for wid in c.names]
+    watchers = [Watcher(nodes[i % len(nodes)].port,
+                        c.connection.token, wid, tally).start()
+                for i in range(total)
+                for c, wid in [watched[i % len(watched)]]]
+    await until("streams", lambda: all(w.opened for w in watchers), 60)
+    return watchers
+
+
+async def end_watchers(clients, watchers, tally):
+    """each must come to the state that is stored"""
+    state = {}
+    for c in clients:
+        for wid in c.names:
+            status, answer = await c.ask("GET", f"/workspaces/{wid}")
+            if status == 200:
+                state[wid] = json.loads(answer)["name"]
+    try:
+        await until("watchers", lambda: all(
+            w.name == state.get(w.wid) for w in watchers), 30)
+    except Stuck:
+        late = sum(w.name != state.get(w.wid) for w in watchers)
+        tally.bad(f"{late} of {len(watchers)} watchers have an old state")
+    for w in watchers:
+        w.stop()
+
+
+async def populate(clients, each):
+    async def some(c):
+        while len(c.names) < each:
+            await c.create()
+    await asyncio.gather(*[some(c) for c in clients])
+
+
+def crashes(nodes, tally, expected=0):
+    n = sum(len(node.said(r"exited on signal (?!9)")) for node in nodes)
+    if n > expected:
+        tally.bad(f"{n} workers crashed")
+
+
+async def kill_and_write(deployment, nodes, tally, total, kills, kill):
+    """clients write while kill() is called at even distances"""
+    clients = clients_of(deployment, nodes, tally)
+    running = [asyncio.create_task(
+        c.run(lambda: tally["acknowledged"] >= total, writes=0.8))
+        for c in clients]
+    for i in range(kills):
+        mark = total * (i + 1) // (kills + 1)
+        await until("writes", lambda: tally["acknowledged"] >= mark
+                    or any(r.done() for r in running), 300)
+        await kill()
+    await asyncio.gather(*running)
+    return clients
+
+
+async def verify(deployment, clients, tally):
+    for c in clients:
+        c.connect()
+    await asyncio.gather(*[c.verify() for c in clients])
+    complaint = deployment.check()
+    if complaint:
+        tally.bad("wsctl check: " + complaint[:500])
+
+
+async def restart_scenario(name, options, total, kills):
+    redis = Redis(name, *options).ready()
+    deployment = Deployment(redis.url, CLIENTS)
+    nodes = [Nginx(f"{name}-{i}", redis.url + " read_timeout=5s")
+             for i in range(2)]
+    tally = Tally()
+
+    async def kill():
+        redis.kill9()
+        await asyncio.sleep(random.uniform(0, 0.3))
+        redis.start()
+        await until("Redis to be back",
+                    lambda: redis.cmd("PING") == "PONG", 120)
+
+    clients = await kill_and_write(deployment, nodes, tally, total, kills,
+                                   kill)
+    await verify(deployment, clients, tally)
+    crashes(nodes, tally)
+    return tally
+
+
+@scenario
+async def redis_killed():
+    """Redis is killed 20 times, appendfsync always: nothing is lost"""
+    return await restart_scenario(
+        "redis-killed", ["--appendonly", "yes", "--appendfsync", "always"],
+        scaled(100000), 20)
+
+
+@scenario
+async def redis_killed_everysec():
+    """the same with appendfsync everysec: what is lost is said"""
+    tally = await restart_scenario(
+        "redis-everysec", ["--appendonly", "yes", "--appendfsync",
+                           "everysec"], scaled(20000), 5)
+    forgive_losses(tally)
+    return tally
+
+
+def forgive_losses(tally):
+    """where losses are only measured; all else stays wrong"""
+    tally.wrong = [w for w in tally.wrong
+                   if "can be" not in w and "is not" not in w]
+
+
+@scenario
+async def workers_killed():
+    """3 nodes, workers killed, reloads: no wrong answer, 1,000 watchers"""
+    redis = Redis("workers").ready()
+    deployment = Deployment(redis.url, CLIENTS)
+    nodes = [Nginx(f"workers-{i}", redis.url) for i in range(3)]
+    tally = Tally()
+    clients = clients_of(deployment, nodes, tally)
+    await populate(clients, 10)
+    watchers = await start_watchers(clients, nodes, tally, 1000)
+    end = time.time() + scaled(60)
+    running = [asyncio.create_task(c.run(lambda: time.time() > end))
+               for c in clients]
+    while time.time() < end:
+        node = random.choice(nodes)
+        workers = node.workers()
+        if workers and random.random() < 0.7:
+            os.kill(random.choice(workers), signal.SIGKILL)
+            tally["killed"] += 1
+        else:
+            node.reload()
+            tally["reloads"] += 1
+        await asyncio.sleep(1)
+    await asyncio.gather(*running)
+    await end_watchers(clients, watchers, tally)
+    await verify(deployment, clients, tally)
+    crashes(nodes, tally)
+    if tally[503]:
+        tally.bad(f"{tally[503]} answers were 503")
+    return tally
+
+
+async def upgrade(node):
+    """the binary upgrade of nginx's documentation; the old master goes"""
+    old = node.pid()
+    os.kill(old, signal.SIGUSR2)
+    await until("a new master", lambda: node.pid() not in (None, old)
+                and node.workers())
+    os.kill(old, signal.SIGQUIT)
+    return old
+
+
+@scenario
+async def reload_under_load():
+    """reloads and a binary upgrade, 1,000 watches: no request fails"""
+    redis = Redis("reload").ready()
+    deployment = Deployment(redis.url, CLIENTS)
+    node = Nginx("reload-0", redis.url)
+    tally = Tally()
+
+    # a connection for each request: whoever keeps one open and uses it just
+    # when it is closed cannot tell whether his request was read
+
+    clients = clients_of(deployment, [node], tally, keepalive=False)
+    await populate(clients, 10)
+    watchers = await start_watchers(clients, [node], tally, 1000)
+    stop = []
+    running = [asyncio.create_task(c.run(lambda: stop, writes=0.3))
+               for c in clients]
+    slowest = 0
+    for i in range(scaled(6)):
+        old = node.workers()
+        begun = time.time()
+        if i == 3:
+            old += [await upgrade(node)]
+            begun = time.time()
+        else:
+            node.reload()
+        await until("old workers to go",
+                    lambda: not any(alive(p) for p in old), 30)
+        slowest = max(slowest, time.time() - begun)
+        await until("streams to be back",
+                    lambda: all(w.connected for w in watchers), 30)
+        await asyncio.sleep(0.5)
+    stop.append(1)
+    await asyncio.gather(*running)
+    await end_watchers(clients, watchers, tally)
+    await verify(deployment, clients, tally)
+    crashes([node], tally)
+    tally["slowest quit, ms"] = int(slowest * 1000)
+    if tally["broken"] or tally[503]:
+        tally.bad(f"{tally['broken']} requests failed, {tally[503]} 503")
+    if slowest > 5:
+        tally.bad(f"old workers took {slowest:.1f} s")
+    return tally
+
+
+async def deaf(port, token, path):
+    """asks and never reads"""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port,
+                                                   limit=1024)
+    writer.transport.pause_reading()
+    writer.write((f"GET /api/v2{path} HTTP/1.1\r\nHost: localhost\r\n"
+                  f"Coder-Session-Token: {token}\r\n\r\n").encode())
+    return writer
+
+
+async def latencies(client, n):
+    """ms of n reads, sorted"""
+    wid = random.choice(list(client.names))
+    out = []
+    for _ in range(n):
+        begun = time.perf_counter()
+        await client.ask("GET", f"/workspaces/{wid}")
+        out.append((time.perf_counter() - begun) * 1000)
+    return sorted(out)
+
+
+@scenario
+async def deaf_clients():
+    """1,000 clients that never read: memory bounded, others unaffected"""
+    redis = Redis("deaf").ready()
+    deployment = Deployment(redis.url, CLIENTS)
+    node = Nginx("deaf-0", redis.url, workers=1)
+    tally = Tally()
+    clients = clients_of(deployment, [node], tally)
+    await populate(clients, scaled(200))
+    admin = deployment.ctl("user", "create", "root", "--role", "owner")
+    token = deployment.ctl("token", "create", "root")
+    assert admin
+    writer = clients[0]
+    before = await latencies(clients[1], 500)
+    worker = node.workers()[0]
+    idle = rss(worker)
+    wid = next(iter(writer.names))
+    open_ones = []
+    for i in range(500):
+        open_ones.append(await deaf(node.port, token, "/workspaces"))
+        open_ones.append(await deaf(node.port, writer.connection.token,
+                                    f"/workspaces/{wid}/watch"))
+    peak = 0
+    for _ in range(scaled(300)):
+        name = writer.new_name()
+        writer.names[wid].add(name)
+        await writer.ask("PATCH", f"/workspaces/{wid}", {"name": name})
+        peak = max(peak, rss(worker))
+    during = await latencies(clients[1], 500)
+    peak = max(peak, rss(worker))
+    for w in open_ones:
+        w.close()
+    each = (peak - idle) / len(open_ones)
+    tally["kB for each"] = int(each)
+    tally["GET p99 before, us"] = int(before[-5] * 1000)
+    tally["GET p99 during, us"] = int(during[-5] * 1000)
+    if each > 128:
+        tally.bad(f"{each:.0f} kB for each of them")
+    status, _ = await clients[2].ask("GET", "/workspaces?q=owner:me")
+    if status != 200:
+        tally.bad(f"others got {status}")
+    crashes([node], tally)
+    return tally
+
+
+SOAK = """
+local tokens, ids, org, template = %s, %s, "%s", "%s"
+local n = 0
+request = function()
+    n = n + 1
+    local token = tokens[n %% #tokens + 1]
+    local mine = ids[n %% #tokens + 1]
+    local id = mine[n %% #mine + 1]
+    local headers = { ["Coder-Session-Token"] = token }
+    local r = math.random(100)
+    local path = "/api/v2/workspaces/" .. id
+    if r <= 60 then
+        return wrk.format("GET", path, headers)
+    elseif r <= 70 then
+        return wrk.format("PATCH", path, headers,
+                          '{"name":"soak-' .. n .. '"}')
+    elseif r <= 75 then
+        return wrk.format("PUT", path .. "/ttl", headers,
+                          '{"ttl_ms":' .. 60000 + n .. '}')
+    elseif r <= 80 then
+        return wrk.format("GET", "/api/v2/workspaces?q=owner:me", headers)
+    elseif r <= 84 then
+        return wrk.format("GET", "/api/v2/workspaces?q=nonsense:x", headers)
+    elseif r <= 88 then
+        return wrk.format("PATCH", path, headers, '{"name":"-", ')
+    elseif r <= 92 then
+        return wrk.format("GET", path)
+    elseif r <= 96 then
+        return wrk.format("POST", "/api/v2/organizations/" .. org
+                          .. "/members/me/workspaces", headers,
+                          '{"name":"taken","template_id":"' .. template
+                          .. '"}')
+    else
+        return wrk.format("DELETE", "/api/v2/nowhere", headers)
+    end
+end
+"""
+
+
+@scenario
+async def soak():
+    """a million mixed requests: no growth of a worker's memory"""
+    redis = Redis("soak").ready()
+    deployment = Deployment(redis.url, CLIENTS)
+    node = Nginx("soak-0", redis.url, workers=1,
+                 conf="keepalive_requests 1000000;")
+    tally = Tally()
+    clients = clients_of(deployment, [node], tally)
+    await populate(clients, 20)
+    script = os.path.join(WORK, "soak.lua")
+    with open(script, "w") as f:
+        f.write(SOAK % (lua(deployment.tokens),
+                        "{" + ",".join(lua(list(c.names)) for c in clients)
+                        + "}", deployment.org, deployment.template))
+    worker = node.workers()[0]
+    total = scaled(1000000)
+    sizes = []
+    while tally["requests"] < total:
+        before = tally["requests"]
+        out = await asyncio.to_thread(
+            subprocess.run, ["wrk", "-t1", "-c64", "-d5", "-s", script,
+                             f"http://127.0.0.1:{node.port}/"],
+            text=True, capture_output=True)
+        tally["requests"] += next(
+            (int(line.split()[0]) for line in out.stdout.splitlines()
+             if " requests in " in line), 0)
+        if tally["requests"] == before:
+            tally.bad("wrk: " + out.stdout + out.stderr)
+            break
+        sizes.append((tally["requests"], rss(worker)))
+    warm = next(kb for n, kb in sizes if n >= total * 0.2)
+    tally["kB when warm"] = warm
+    tally["kB at the end"] = sizes[-1][1]
+    if node.workers() != [worker]:
+        tally.bad("the worker is another")
+    elif sizes[-1][1] > warm + 512:
+        tally.bad(f"memory grows: {sizes}")
+    crashes([node], tally)
+    complaint = deployment.check()
+    if complaint:
+        tally.bad("wsctl check: " + complaint[:500])
+    return tally
+
+
+def lua(values):
+    return "{" + ",".join(f'"{v}"' for v in values) + "}"
+
+
+@scenario
+async def redis_stopped():
+    """10,000 requests wait for a stopped Redis: all end in time"""
+    redis = Redis("stopped").ready()
+    deployment = Deployment(redis.url, CLIENTS)
+    node = Nginx("stopped-0", redis.url + " read_timeout=2s", workers=1)
+    tally = Tally()
+    clients = clients_of(deployment, [node], tally)
+    await populate(clients, 10)
+    worker = node.workers()[0]
+    idle = rss(worker)
+    os.kill(redis.process.pid, signal.SIGSTOP)
+    begun = time.time()
+
+    async def one(c):
+        connection = Connection(node.port, c.connection.token, False)
+        wid = random.choice(list(c.names))
+        status, _ = await connection.request("GET",
+                                             f"/api/v2/workspaces/{wid}")
+        tally[f"{status} of those"] += 1
+        return time.time() - begun
+
+    waiting = [asyncio.create_task(one(clients[i % CLIENTS]))
+               for i in range(scaled(10000))]
+    peak = idle
+    while not all(w.done() for w in waiting):
+        peak = max(peak, rss(worker))
+        await asyncio.sleep(0.1)
+    slowest = max(w.result() for w in waiting)
+    os.kill(redis.process.pid, signal.SIGCONT)
+    begun = time.time()
+    while (await clients[0].ask(
+            "GET", "/workspaces?q=owner:me"))[0] != 200:
+        pass
+    tally["recovery, ms"] = int((time.time() - begun) * 1000)
+    tally["slowest, ms"] = int(slowest * 1000)
+    tally["MB more"] = (peak - idle) >> 10
+    if tally["200 of those"]:
+        tally.bad("a stopped Redis answered")
+    if peak - idle > 200 << 10:
+        tally.bad(f"{peak - idle} kB more")
+    if tally["recovery, ms"] > 5000:
+        tally.bad("recovery is slow")
+    await verify(deployment, clients, tally)
+    crashes([node], tally)
+    return tally
+
+
+def main():
+    names = sys.argv[1:] or list(scenarios)
+    unknown = set(names) - scenarios.keys()
+    if unknown:
+        sys.exit(f"no such scenario: {', '.join(unknown)}; there are "
+                 + ", ".join(scenarios))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, hard), hard))
+    shutil.rmtree(WORK, ignore_errors=True)
+    failed = []
+    for name in names:
+        print(f"{name}: {scenarios[name].__doc__}", flush=True)
+        begun = time.time()
+        try:
+            tally = asyncio.run(scenarios[name]())
+            wrong = tally.wrong
+            print("   ", ", ".join(f"{k}: {v}" for k, v in tally.items()))
+        except Stuck as e:
+            wrong = [str(e)]
+        finally:
+            stop_all()
+        for text in wrong[:10]:
+            print("    WRONG", text)
+        if len(wrong) > 10:
+            print(f"    and {len(wrong) - 10} more")
+        print(f"    {'not ok' if wrong else 'ok'} {name}, "
+              f"{time.time() - begun:.0f} s", flush=True)
+        if wrong:
+            failed.append(name)
+    print(f"{len(names) - len(failed)} passed, {len(failed)} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
