@@ -12,6 +12,7 @@ of servers that are being killed.
 """
 
 import asyncio
+import datetime
 import json
 import os
 import random
@@ -28,6 +29,7 @@ from servers import (BUILD, WORK, Deployment, Nginx, Redis, Sentinel, Stuck,
 
 SCALE = float(os.environ.get("FAULTS_SCALE", "1"))
 CLIENTS = 32
+FAKETIME = "/usr/$LIB/faketime/libfaketime.so.1"
 scenarios = {}
 
 
@@ -450,6 +452,84 @@ async def redis_stopped():
         tally.bad("recovery is slow")
     await verify(deployment, clients, tally)
     crashes([node], tally)
+    return tally
+
+
+async def provision(port, token, tally):
+    """completes every job it gets at once"""
+    connection = Connection(port, token)
+    path = "/api/v2/provisioners/me/"
+    while True:
+        status, answer = await connection.request(
+            "POST", path + "acquire", {"wait_ms": 5000})
+        if status == 200:
+            job = json.loads(answer)
+            await connection.request(
+                "POST", f"{path}jobs/{job['job_id']}/complete",
+                {"lease": job["lease"]})
+            tally[f"{job['transition']}, {job['build']['reason']}"] += 1
+
+
+def time_of(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+@scenario
+async def clock_skewed():
+    """one node's clock is 10 minutes ahead: all stops once, none early"""
+    redis = Redis("skewed").ready()
+    deployment = Deployment(redis.url, CLIENTS)
+    ahead = {"LD_PRELOAD": FAKETIME, "FAKETIME": "+600s",
+             "DONT_FAKE_MONOTONIC": "1"}
+    nodes = [Nginx(f"skewed-{i}", redis.url, env=env)
+             for i, env in enumerate([{}, {}, ahead])]
+    tally = Tally()
+    token = deployment.ctl("provisioner", "create", "p")
+    provisioners = [asyncio.create_task(provision(n.port, token, tally))
+                    for n in nodes]
+    clients = clients_of(deployment, nodes, tally)
+    ttl = 60000
+    await populate(clients, 5)
+    for c in clients:
+        for wid in c.names:
+            await c.ask("PUT", f"/workspaces/{wid}/ttl", {"ttl_ms": ttl})
+    total = sum(len(c.names) for c in clients)
+    await until("starts", lambda: tally["start, initiator"] == total)
+    for c in clients:
+        for wid in c.names:
+            await c.ask("POST", f"/workspaces/{wid}/builds",
+                        {"transition": "stop"})
+    await until("stops", lambda: tally["stop, initiator"] == total)
+    for c in clients:
+        for wid in c.names:
+            await c.ask("POST", f"/workspaces/{wid}/builds",
+                        {"transition": "start"})
+    end = time.time() + ttl / 1000 + 10
+    await asyncio.gather(*[c.run(lambda: time.time() > end, writes=0.05)
+                           for c in clients])
+    await until("stops", lambda: tally["stop, autostop"] >= total)
+    late = 0
+    for c in clients:
+        c.connect()
+        for wid in list(c.last):
+            status, answer = await c.ask("GET", f"/workspaces/{wid}/builds")
+            builds = json.loads(answer)
+            if builds[0]["build_number"] == 1:
+                continue            # made meanwhile
+            stop, start = builds[0], builds[1]
+            if stop["build_number"] != 4 or stop["reason"] != "autostop":
+                tally.bad(f"{wid}: {stop['build_number']} {stop['reason']}")
+                continue
+            due = time_of(start["deadline"])
+            delay = (time_of(stop["created_at"]) - due).total_seconds()
+            late = max(late, delay)
+            if delay < 0:
+                tally.bad(f"{wid} was stopped {-delay} s early")
+    tally["latest stop, ms"] = int(late * 1000)
+    for p in provisioners:
+        p.cancel()
+    await verify(deployment, clients, tally)
+    crashes(nodes, tally)
     return tally
 
 
