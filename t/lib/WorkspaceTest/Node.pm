@@ -11,13 +11,15 @@ use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
 
 
-# { name, dir, port, workers, main_config, http_config, config, log_level }
+# { name, dir, port, workers, connections, main_config, http_config, config,
+# log_level }
 # Starts it and waits until it listens; dies with the error log otherwise.
 
 sub new {
     my ($class, %args) = @_;
 
-    my $self = bless { workers => 2, log_level => 'info', %args }, $class;
+    my $self = bless { workers => 2, log_level => 'info',
+                       connections => 4096, %args }, $class;
 
     mkdir $self->{dir};
     mkdir "$self->{dir}/$_" for qw(logs html conf);
@@ -71,7 +73,7 @@ load_module $self->{module};
 $self->{main_config}
 
 events {
-    worker_connections 4096;
+    worker_connections $self->{connections};
 }
 
 http {
