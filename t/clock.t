@@ -1,0 +1,410 @@
+# What time does: autostart, autostop, the end of leases, silent agents; and
+# the life of a workspace in which all of that happens.
+#
+# Times that are minutes or hours away are moved near in Redis: what the
+# documents say, and the set "due" with it.
+
+use lib 't/lib';
+use WorkspaceTest;
+use WorkspaceTest::Life;
+use WorkspaceTest::Proxy;
+
+use POSIX qw(strftime);
+use Time::HiRes qw(sleep time);
+
+
+sub rfc3339 {
+    my ($ms) = @_;
+
+    return strftime('%Y-%m-%dT%H:%M:%S', gmtime $ms / 1000)
+           . sprintf '.%03dZ', $ms % 1000;
+}
+
+
+sub ms {
+    my ($time) = @_;
+
+    my ($y, $mo, $d, $h, $mi, $s, $f) = $time
+        =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)\.(\d+)Z$/ or die $time;
+
+    require Time::Local;
+    return 1000 * Time::Local::timegm($s, $mi, $h, $d, $mo - 1, $y) + $f;
+}
+
+
+# makes something due at a time, as if it had been so from the beginning
+
+sub due_at {
+    my ($at, $kind, @workspaces) = @_;
+
+    my %text = (
+        autostop  => [ d => qr/"deadline":"[^"]*"/,
+                       '"deadline":"' . rfc3339($at) . '"' ],
+        autostart => [ p => qr/"autostart_ms":\d+/, "\"autostart_ms\":$at" ],
+    );
+
+    for my $w (@workspaces) {
+        my $key = "ws:{0}:w:$w->{id}";
+
+        if ($kind eq 'lease') {
+            redis_cmd('HSET', $key, 'e', $at);
+
+        } else {
+            my ($field, $old, $new) = @{ $text{$kind} };
+            my $json = redis_cmd('HGET', $key, $field);
+
+            $json =~ s/$old/$new/ or die "$kind: $json\n";
+            redis_cmd('HSET', $key, $field, $json);
+        }
+
+        redis_cmd('ZADD', 'ws:{0}:due', 'XX', $at, "$kind $w->{id}");
+    }
+}
+
+
+sub due { redis_cmd('ZRANGE', 'ws:{0}:due', 0, -1, 'WITHSCORES') }
+
+
+sub builds {
+    my ($w) = @_;
+
+    return http(GET => "/api/v2/workspaces/$w->{id}/builds",
+                { as => 'admin' })->json;
+}
+
+
+sub statuses { join ' ', map { show($_)->{latest_build}{status} } @_ }
+
+
+# Each has one build more than before, of that transition and reason, made by
+# the clock for its owner; returns by how much the slowest was late, ms.
+
+sub is_done_once {
+    my ($number, $transition, $reason, $at, @workspaces) = @_;
+
+    my $late = 0;
+    my (@wrong, @early);
+
+    for my $w (@workspaces) {
+        my @all = @{ builds($w) };
+        my $b = $all[0];
+
+        push @wrong, $b
+            if @all != $number || $b->{build_number} != $number
+               || $b->{transition} ne $transition || $b->{reason} ne $reason
+               || $b->{initiator_id} ne $w->{owner_id}
+               || $b->{initiator_name} ne $w->{owner_name};
+
+        my $after = ms($b->{created_at}) - $at;
+
+        push @early, $after if $after < 0;
+        $late = $after if $after > $late;
+    }
+
+    is scalar @wrong, 0, "$reason, once each" or diag explain $wrong[0];
+    is_deeply \@early, [], 'and not too early';
+
+    return $late;
+}
+
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a workspace and its agent through all that they can be
+--- http_config
+workspace_agent_timeout 4s;
+--- timeout: 120
+--- scenario
+my $http = '    workspace_agent_timeout 4s;';
+my $b = start_node(name => 'b', http_config => $http);
+my $w = create(name => 'life', ttl_ms => 3600_000,
+               autostart_schedule => '0 9 * * *');
+my $s = sse_open($b, "/api/v2/workspaces/$w->{id}/watch", { as => 'alice' });
+my (@seen, @agent, $job);
+
+# the next event whose status or agent's status is another than before
+
+sub follow {
+    my ($s, $what, $seen) = @_;
+
+    my $e = $s->wait_event(20, sub {
+        return 0 if $_->{event} ne 'data';
+
+        my $b = $_->{json}{latest_build};
+        my $is = $what eq 'agent'
+                 ? $b->{resources}[0]{agents}[0]{status} : $b->{status};
+
+        return 0 if !defined $is || @$seen && $seen->[-1] eq $is;
+        push @$seen, $is;
+        return 1;
+    });
+
+    return $e ? $seen->[-1] : 'nothing';
+}
+
+my $next = sub { follow($s, 'build', \@seen) };
+my $next_agent = sub { follow($s, 'agent', \@agent) };
+
+# it is in the list of those of this status, and in no other
+
+my $listed = sub {
+    my ($key, $value) = @_;
+    my @found;
+
+    for my $try (@{ { status => [qw(pending starting running stopping stopped
+                                    failed canceling canceled deleting
+                                    deleted)],
+                      has_agent => [qw(connecting connected disconnected
+                                       timeout)] }->{$key} })
+    {
+        my $r = http(GET => "/api/v2/workspaces?$key=$try",
+                     { as => 'alice' })->json;
+        push @found, $try if grep { $_->{id} eq $w->{id} }
+                             @{ $r->{workspaces} };
+    }
+
+    is join(' ', @found), $value, "the filter $key=$value, and no other";
+};
+
+is $next->(), 'pending';
+$listed->(status => 'pending');
+$job = acquire($w);
+is $next->(), 'starting';
+$listed->(status => 'starting');
+is report($job, 'complete', resources => [{
+       name => 'box', type => 'process',
+       agents => [{ name => 'main', connection_timeout_seconds => 1 }],
+   }])->status, 204;
+is $next->(), 'running';
+$listed->(status => 'running');
+
+# the agent
+
+push @agent, show($w)->{latest_build}{resources}[0]{agents}[0]{status};
+is $agent[0], 'connecting';
+is $next_agent->(), 'timeout', 'by the clock';
+$listed->(has_agent => 'timeout');
+
+my $token = $job->{agent_token};
+
+is agent($token, 'heartbeat')->status, 200;
+is $next_agent->(), 'connected';
+$listed->(has_agent => 'connected');
+is $next_agent->(), 'disconnected', 'by the clock, of silence';
+$listed->(has_agent => 'disconnected');
+is agent($token, 'heartbeat')->status, 200;
+is $next_agent->(), 'connected', 'back';
+is agent($token, 'disconnect')->status, 204;
+is $next_agent->(), 'disconnected', 'said goodbye';
+
+# autostop
+
+due_at(now_ms(), 'autostop', $w);
+is $next->(), 'pending', 'stopped by the clock';
+is show($w)->{latest_build}{reason}, 'autostop';
+is show($w)->{latest_build}{transition}, 'stop';
+$listed->(status => 'pending');
+$job = acquire($w);
+is $next->(), 'stopping';
+$listed->(status => 'stopping');
+is report($job, 'complete')->status, 204;
+is $next->(), 'stopped';
+$listed->(status => 'stopped');
+
+# autostart, canceled while it runs
+
+due_at(now_ms(), 'autostart', $w);
+is $next->(), 'pending', 'started by the clock';
+is show($w)->{latest_build}{reason}, 'autostart';
+$job = acquire($w);
+is $next->(), 'starting';
+is http(PATCH => "/api/v2/workspacebuilds/$job->{build}{id}/cancel",
+        { as => 'admin' })->status, 200;
+is $next->(), 'canceling';
+$listed->(status => 'canceling');
+is report($job, 'fail', error => 'killed')->status, 204;
+is $next->(), 'canceled';
+$listed->(status => 'canceled');
+
+# a start whose agent connects in time, and a provisioner that is silent
+
+build($w, 'start');
+is $next->(), 'pending';
+$job = acquire($w);
+is $next->(), 'starting';
+due_at(now_ms(), 'lease', $w);
+is $next->(), 'failed', 'by the clock, of silence';
+like show($w)->{latest_build}{job}{error}, qr/silent/;
+$listed->(status => 'failed');
+is report($job, 'complete')->status, 409;
+
+build($w, 'start');
+is $next->(), 'pending';
+$job = acquire($w);
+is $next->(), 'starting';
+is report($job, 'complete', resources => [{
+       name => 'box', type => 'process', agents => [{ name => 'main' }],
+   }])->status, 204;
+is $next->(), 'running';
+$listed->(has_agent => 'connecting');
+is agent($job->{agent_token}, 'heartbeat')->status, 200;
+@agent = ('connecting');
+is $next_agent->(), 'connected';
+
+# the end
+
+build($w, 'delete');
+is $next->(), 'pending';
+$job = acquire($w);
+is $next->(), 'deleting';
+$listed->(status => 'deleting');
+is report($job, 'complete')->status, 204;
+is $next->(), 'deleted';
+$listed->(status => 'deleted');
+
+is join(' ', @seen),
+   'pending starting running pending stopping stopped pending starting '
+   . 'canceling canceled pending starting failed pending starting running '
+   . 'pending deleting deleted';
+
+is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 2: many at the same time, two workers each on two nodes
+--- timeout: 120
+--- scenario
+start_node(name => 'b');
+
+my @stop = map { (started(ttl_ms => 3600_000))[0] } 1 .. 12;
+my @start = map { stopped(autostart_schedule => '0 9 * * *') } 1 .. 12;
+my @lease = map { my $w = create(); acquire($w); $w } 1 .. 12;
+my @agent = map {
+    (started(agents => [{ name => 'main',
+                          connection_timeout_seconds => 1 }]))[0]
+} 1 .. 4;
+
+my $version = sub { redis_cmd('HGET', "ws:{0}:w:$_[0]{id}", 'v') };
+my %before = map { $_->{id} => $version->($_) } @lease;
+
+# not while they are being made due
+
+my $at = now_ms() + 3000;
+
+due_at($at, 'autostop', @stop);
+due_at($at, 'autostart', @start);
+due_at($at, 'lease', @lease);
+
+ok +(wait_for { @{ due() } == 0 } 20), 'nothing is due any more';
+
+my $late = is_done_once(2, 'stop', 'autostop', $at, @stop);
+my $late2 = is_done_once(3, 'start', 'autostart', $at, @start);
+
+$late = $late2 if $late2 > $late;
+
+for my $w (@lease) {
+    my $b = show($w)->{latest_build};
+    my $after = ms($b->{job}{completed_at}) - $at;
+
+    $late = $after if $after > $late;
+    cmp_ok $after, '>=', 0, 'not too early';
+    is $b->{status}, 'failed';
+    is $version->($w), $before{$w->{id}} + 1, 'failed once';
+}
+
+for my $w (@agent) {
+    my $agent = show($w)->{latest_build}{resources}[0]{agents}[0];
+
+    is $agent->{status}, 'timeout';
+    is $version->($w), 4, 'made, acquired, completed; and timed out once';
+}
+
+diag "the slowest of 36 was $late ms late";
+cmp_ok $late, '<', 10_000, 'in time';
+is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 3: who would have done it is killed
+--- timeout: 120
+--- scenario
+my @stop = map { (started(ttl_ms => 3600_000))[0] } 1 .. 3;
+my @start = map { stopped(autostart_schedule => '0 9 * * *') } 1 .. 3;
+
+# the other node has claimed what is due, and its commits do not arrive
+
+my $proxy = WorkspaceTest::Proxy->new(to => redis()->port);
+my @here = node()->workers;
+
+kill 'STOP', @here;
+
+my $b = start_node(name => 'b', expect_alerts => 1,
+                   http_config => 'workspace_redis ' . $proxy->url . ';');
+
+$proxy->hold('"transition":"(?:start|stop)"');
+
+my $at = now_ms();
+
+due_at($at, 'autostop', @stop);
+due_at($at, 'autostart', @start);
+
+ok +(wait_for { $proxy->held } 10), 'all but done';
+ok $b->kill9, 'its node dies';
+kill 'CONT', @here;
+
+ok +(wait_for { @{ due() } == 0 } 20), 'done by the other one';
+
+my $late = is_done_once(2, 'stop', 'autostop', $at, @stop);
+my $late2 = is_done_once(3, 'start', 'autostart', $at, @start);
+
+$late = $late2 if $late2 > $late;
+diag "the slowest was $late ms late";
+cmp_ok $late, '<', 10_000, 'in time';
+is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 4: what was missed while everything was down, once
+--- timeout: 120
+--- scenario
+my @stop = map { (started(ttl_ms => 3600_000))[0] } 1 .. 5;
+my @start = map { stopped(autostart_schedule => '0 9 * * *') } 1 .. 5;
+
+my $b = start_node(name => 'b');
+
+ok $b->quit;
+ok node()->stop;
+
+# ... three days ago
+
+my $at = now_ms() - 3 * 24 * 3600_000;
+
+due_at($at, 'autostop', @stop);
+due_at($at, 'autostart', @start);
+redis_kill9;
+redis_start;
+
+start_node(name => 'b');
+start_node(name => 'c');
+
+ok +(wait_for { @{ due() } == 0 } 20), 'done';
+
+# the node of the blocks is still down
+
+sub done_once {
+    my ($number, $transition, $reason, @all) = @_;
+
+    for my $w (@all) {
+        my $r = http(node('b'), GET => "/api/v2/workspaces/$w->{id}/builds",
+                     { as => 'admin' })->json;
+
+        is scalar @$r, $number, "$reason once";
+        is "$r->[0]{transition} $r->[0]{reason}", "$transition $reason";
+    }
+}
+
+done_once(2, 'stop', 'autostop', @stop);
+done_once(3, 'start', 'autostart', @start);
+is wsctl('check'), '', 'all invariants hold';
