@@ -18,8 +18,7 @@ use Time::HiRes qw(sleep time);
 sub new {
     my ($class, %args) = @_;
 
-    my $self = bless { workers => 2, log_level => 'info',
-                       connections => 4096, %args }, $class;
+    my $self = bless { workers => 2, log_level => 'info', %args }, $class;
 
     mkdir $self->{dir};
     mkdir "$self->{dir}/$_" for qw(logs html conf);
@@ -56,6 +55,7 @@ sub conf {
 
     my $dir = $self->{dir};
     my $user = $> == 0 ? 'user root;' : '';
+    my $connections = $self->{connections} || 4096;
     my $temp = join "\n    ", map { "${_}_temp_path $dir/${_}_temp;" }
                qw(client_body proxy fastcgi scgi uwsgi);
 
@@ -73,7 +73,7 @@ load_module $self->{module};
 $self->{main_config}
 
 events {
-    worker_connections $self->{connections};
+    worker_connections $connections;
 }
 
 http {
