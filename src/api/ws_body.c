@@ -42,6 +42,17 @@ ws_body_read(ws_request_t *req)
 
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
             ws_body_fail(req, rc);
+
+        } else if (!req->body_handed) {
+
+            /*
+             * HTTP/2, and the client has sent all that it is going to: nginx
+             * reads on in its own way, and ends the request itself when it
+             * is not right; so only nginx holds it until then
+             */
+
+            req->body_away = 1;
+            r->main->count--;
         }
     }
 
@@ -74,9 +85,16 @@ ws_body_handler(ngx_http_request_t *r)
 
     req = ngx_http_get_module_ctx(r, ngx_http_workspace_module);
 
+    req->body_handed = 1;
+
     /* the request already holds a count of its own */
 
-    r->main->count--;
+    if (req->body_away) {
+        req->body_away = 0;
+
+    } else {
+        r->main->count--;
+    }
 
     ws_body_collect(req);
 }

@@ -89,7 +89,6 @@ ws_request_resume(void *data)
 void
 ws_request_run(ws_request_t *req)
 {
-    ngx_int_t          rc;
     ngx_connection_t  *c;
 
     if (req->running) {
@@ -102,9 +101,19 @@ ws_request_run(ws_request_t *req)
     if (req->identifying) {
         req->identifying = 0;
         ngx_http_core_run_phases(req->http);
-        ngx_http_run_posted_requests(c);
-        return;
+
+    } else {
+        ws_request_start(req);
     }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ws_request_start(ws_request_t *req)
+{
+    ngx_int_t  rc;
 
     req->running = 1;
 
@@ -121,8 +130,6 @@ ws_request_run(ws_request_t *req)
     if (rc != NGX_AGAIN) {
         ws_request_finish(req, rc);
     }
-
-    ngx_http_run_posted_requests(c);
 }
 
 

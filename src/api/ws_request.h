@@ -41,7 +41,9 @@ extern ngx_module_t  ngx_http_workspace_module;
 
 /* configuration of a location, as far as requests need it */
 
-typedef struct {
+typedef struct ws_loc_conf_s  ws_loc_conf_t;
+
+struct ws_loc_conf_s {
     ngx_flag_t                  enabled;
     ngx_str_t                   prefix;
     ngx_uint_t                  dialect;
@@ -50,7 +52,9 @@ typedef struct {
     ws_store_conf_t            *store;
     ngx_shm_zone_t             *cache;      /* NULL: not used here */
     ws_tz_db_t                **tz;         /* the zones, loaded last */
-} ws_loc_conf_t;
+    ws_loc_conf_t              *apis;       /* of a server: its locations ... */
+    ws_loc_conf_t              *next;       /* ... with the API, in a list */
+};
 
 
 /* what a request looks up in the directory, once each */
@@ -142,6 +146,8 @@ struct ws_request_s {
     unsigned                    cacheable:1;    /* the cache's will do */
     unsigned                    body_started:1;
     unsigned                    body_read:1;
+    unsigned                    body_handed:1;  /* nginx has called back */
+    unsigned                    body_away:1;    /* only nginx holds it */
     unsigned                    body_optional:1;
     unsigned                    name_taken:1;   /* the commit was refused */
     unsigned                    absent:1;
@@ -164,6 +170,12 @@ struct ws_request_s {
  * ngx_http_finalize_request(), once.
  */
 void ws_request_run(ws_request_t *req);
+
+/*
+ * The same from within the request's phases: nothing posted is run, so that
+ * the request outlives the call, as nginx expects of a content handler.
+ */
+void ws_request_start(ws_request_t *req);
 
 /* NULL without memory; the request's pool releases all that it holds */
 ws_request_t *ws_request_create(ngx_http_request_t *r);

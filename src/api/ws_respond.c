@@ -65,10 +65,21 @@ ws_respond_header(ws_request_t *req, ngx_uint_t status, off_t length)
     r = req->http;
     req->answered = 1;
 
-    /* a body that nobody wanted must not be taken for the next request */
+    /*
+     * a body that nobody wanted must not be taken for the next request, and
+     * a client that waits to be asked for it may send it, or not
+     */
 
-    if (!req->body_started && ngx_http_discard_request_body(r) != NGX_OK) {
-        r->keepalive = 0;
+    if (!req->body_started) {
+
+        if (r->headers_in.expect && !r->expect_tested) {
+            r->expect_tested = 1;
+            r->keepalive = 0;
+        }
+
+        if (ngx_http_discard_request_body(r) != NGX_OK) {
+            r->keepalive = 0;
+        }
     }
 
     r->headers_out.status = status;

@@ -102,20 +102,42 @@ void
 ws_secret_hide(ngx_http_request_t *r)
 {
     u_char       *p, *end;
+    ngx_str_t     raw;
     ngx_uint_t    i;
-    ngx_str_t    *lines[2];
+    ngx_str_t    *lines[3];
 
-    if (r->args.len == 0) {
-        return;
+    if (r->args.len) {
+        (void) ws_secret_overwrite(r->pool, r->args.data,
+                                   r->args.data + r->args.len);
     }
 
-    (void) ws_secret_overwrite(r->pool, r->args.data,
-                               r->args.data + r->args.len);
+    ngx_str_null(&raw);
+
+    if (r->request_line.data == NULL && r->request_start && r->header_in) {
+
+        /* refused within its first line: nginx logs what has come of it */
+
+        raw.data = r->request_start;
+
+        for (p = raw.data; p < r->header_in->last; p++) {
+            if (*p == CR || *p == LF) {
+                break;
+            }
+        }
+
+        raw.len = p - raw.data;
+    }
 
     lines[0] = &r->unparsed_uri;
     lines[1] = &r->request_line;
+    lines[2] = &raw;
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < 3; i++) {
+
+        if (lines[i]->len == 0) {
+            continue;
+        }
+
         end = lines[i]->data + lines[i]->len;
         p = ngx_strlchr(lines[i]->data, end, '?');
 

@@ -26,7 +26,7 @@ ngx_int_t ws_secret_find(ngx_http_request_t *r, ngx_str_t *token);
 
 /*
  * Overwrites the values of the query parameter in what nginx logs of the
- * request: $request, $request_uri, $args.
+ * request: $request, $request_uri, $args; whatever has been read of it.
  */
 void ws_secret_hide(ngx_http_request_t *r);
 

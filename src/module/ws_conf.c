@@ -70,8 +70,10 @@ ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ws_loc_conf_t             *prev = parent;
     ws_loc_conf_t             *conf = child;
 
+    ws_loc_conf_t             *server;
     ws_main_conf_t            *wmcf;
     ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_srv_conf_t  *cscf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -104,6 +106,14 @@ ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
                       "\"workspace_api\" needs \"workspace_redis\", "
                       "in location \"%V\" or around it", &clcf->name);
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->enabled) {
+        cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+        server = cscf->ctx->loc_conf[ngx_http_workspace_module.ctx_index];
+
+        conf->next = server->apis;
+        server->apis = conf;
     }
 
     return ws_conf_cache_merge(cf, prev, conf);

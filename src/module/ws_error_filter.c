@@ -3,6 +3,10 @@
  * A header filter recognizes an error that this module has not sent, and
  * gives it the API's type and body; a body filter replaces the page.  What
  * error_page does comes first, being the operator's own word.
+ *
+ * nginx refuses some requests before it looks for their location (a path
+ * with "%zz", a header that is too large): those are the API's when their
+ * path begins as that of a location of the server does.
  */
 
 
@@ -16,6 +20,9 @@
 #include "ws_secret.h"
 
 
+static ngx_uint_t ws_error_is_ours(ngx_http_request_t *r,
+    ws_loc_conf_t *wlcf, ngx_str_t *path);
+static ngx_int_t ws_error_allow(ngx_http_request_t *r, ngx_str_t *path);
 static ngx_int_t ws_error_header_filter(ngx_http_request_t *r);
 static ngx_int_t ws_error_body_filter(ngx_http_request_t *r, ngx_chain_t *in);
 
@@ -35,6 +42,59 @@ ws_error_filter_init(void)
 }
 
 
+/* 1 or 0; *path is what follows the prefix, empty for most */
+
+static ngx_uint_t
+ws_error_is_ours(ngx_http_request_t *r, ws_loc_conf_t *wlcf, ngx_str_t *path)
+{
+    ngx_str_t       uri;
+    ws_loc_conf_t  *api;
+
+    ngx_str_null(path);
+
+    if (wlcf->enabled) {
+        return 1;
+    }
+
+    uri = r->uri;
+
+    if (uri.len == 0 && r->uri_start) {
+
+        /* as it was sent; without an end when the line was too long */
+
+        uri.data = r->uri_start;
+        uri.len = (r->uri_end ? r->uri_end : r->header_in->last)
+                  - r->uri_start;
+    }
+
+    for (api = wlcf->apis; api; api = api->next) {
+
+        if (uri.len > api->prefix.len
+            && uri.data[api->prefix.len] == '/'
+            && ngx_memcmp(uri.data, api->prefix.data, api->prefix.len) == 0)
+        {
+            path->data = uri.data + api->prefix.len;
+            path->len = uri.len - api->prefix.len;
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* nginx itself refuses TRACE and CONNECT, everywhere */
+
+static ngx_int_t
+ws_error_allow(ngx_http_request_t *r, ngx_str_t *path)
+{
+    ws_route_t  route;
+
+    return ws_route(path, 0, &route) == NGX_ABORT
+           ? ws_http_add_header(r, "Allow", &route.allow) : NGX_OK;
+}
+
+
 static ngx_int_t
 ws_error_header_filter(ngx_http_request_t *r)
 {
@@ -42,15 +102,15 @@ ws_error_header_filter(ngx_http_request_t *r)
     ws_request_t   *req;
     ws_loc_conf_t  *wlcf;
 
-    ngx_str_t  seconds = ngx_string("1");
+    ngx_str_t  path, seconds = ngx_string("1");
 
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_workspace_module);
     req = ngx_http_get_module_ctx(r, ngx_http_workspace_module);
 
     status = r->headers_out.status;
 
-    if (!wlcf->enabled || r != r->main || status < 400
-        || (req && req->answered))
+    if (status < 400 || r != r->main || (req && req->answered)
+        || !ws_error_is_ours(r, wlcf, &path))
     {
         return ws_error_next_header_filter(r);
     }
@@ -77,6 +137,12 @@ ws_error_header_filter(ngx_http_request_t *r)
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
         && ws_http_add_header(r, "Retry-After", &seconds) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (status == NGX_HTTP_NOT_ALLOWED && path.len
+        && ws_error_allow(r, &path) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -8,6 +8,9 @@
  *     limit_req, map and access rules can use $workspace_user and the others.
  *     Nothing is refused here;
  * content: the answer.
+ *
+ * And once more before it is logged, for what was refused, or went away,
+ * before all that.
  */
 
 
@@ -27,6 +30,7 @@
 
 static ngx_int_t ws_worker_post_read(ngx_http_request_t *r);
 static ngx_int_t ws_worker_rewrite(ngx_http_request_t *r);
+static ngx_int_t ws_worker_log(ngx_http_request_t *r);
 static ws_request_t *ws_worker_request(ngx_http_request_t *r);
 static void ws_worker_route(ws_request_t *req);
 
@@ -109,6 +113,7 @@ ws_worker_exit(ngx_cycle_t *cycle)
 ngx_int_t
 ws_worker_phases(ngx_conf_t *cf)
 {
+    ngx_array_t                *log;
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
@@ -128,6 +133,19 @@ ws_worker_phases(ngx_conf_t *cf)
 
     *h = ws_worker_rewrite;
 
+    /* before those that write: handlers of this phase run in their order */
+
+    log = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
+
+    if (ngx_array_push(log) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = log->elts;
+    ngx_memmove(h + 1, h, (log->nelts - 1) * sizeof(ngx_http_handler_pt));
+
+    *h = ws_worker_log;
+
     return NGX_OK;
 }
 
@@ -140,6 +158,15 @@ ws_worker_post_read(ngx_http_request_t *r)
     }
 
     return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ws_worker_log(ngx_http_request_t *r)
+{
+    ws_secret_hide(r);
+
+    return NGX_OK;
 }
 
 
@@ -194,7 +221,7 @@ ws_worker_handler(ngx_http_request_t *r)
 
     req->handler = ws_api_start;
 
-    ws_request_run(req);
+    ws_request_start(req);
 
     return NGX_DONE;
 }
