@@ -52,7 +52,7 @@ struct ws_loc_conf_s {
     ws_store_conf_t            *store;
     ngx_shm_zone_t             *cache;      /* NULL: not used here */
     ws_tz_db_t                **tz;         /* the zones, loaded last */
-    ws_loc_conf_t              *apis;       /* of a server: its locations ... */
+    ws_loc_conf_t              *apis;       /* of a server: locations ... */
     ws_loc_conf_t              *next;       /* ... with the API, in a list */
 };
 
