@@ -28,17 +28,6 @@ sub alive_ms {
 }
 
 
-sub ms {
-    my ($time) = @_;
-
-    my ($y, $mo, $d, $h, $mi, $s, $f) = $time
-        =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)\.(\d+)Z$/ or die $time;
-
-    require Time::Local;
-    return 1000 * Time::Local::timegm($s, $mi, $h, $d, $mo - 1, $y) + $f;
-}
-
-
 run_tests();
 
 __DATA__

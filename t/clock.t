@@ -1,65 +1,10 @@
 # What time does: autostart, autostop, the end of leases, silent agents; and
 # the life of a workspace in which all of that happens.
-#
-# Times that are minutes or hours away are moved near in Redis: what the
-# documents say, and the set "due" with it.
 
 use lib 't/lib';
 use WorkspaceTest;
 use WorkspaceTest::Life;
 use WorkspaceTest::Proxy;
-
-use POSIX qw(strftime);
-use Time::HiRes qw(sleep time);
-
-
-sub rfc3339 {
-    my ($ms) = @_;
-
-    return strftime('%Y-%m-%dT%H:%M:%S', gmtime $ms / 1000)
-           . sprintf '.%03dZ', $ms % 1000;
-}
-
-
-sub ms {
-    my ($time) = @_;
-
-    my ($y, $mo, $d, $h, $mi, $s, $f) = $time
-        =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)\.(\d+)Z$/ or die $time;
-
-    require Time::Local;
-    return 1000 * Time::Local::timegm($s, $mi, $h, $d, $mo - 1, $y) + $f;
-}
-
-
-# makes something due at a time, as if it had been so from the beginning
-
-sub due_at {
-    my ($at, $kind, @workspaces) = @_;
-
-    my %text = (
-        autostop  => [ d => qr/"deadline":"[^"]*"/,
-                       '"deadline":"' . rfc3339($at) . '"' ],
-        autostart => [ p => qr/"autostart_ms":\d+/, "\"autostart_ms\":$at" ],
-    );
-
-    for my $w (@workspaces) {
-        my $key = "ws:{0}:w:$w->{id}";
-
-        if ($kind eq 'lease') {
-            redis_cmd('HSET', $key, 'e', $at);
-
-        } else {
-            my ($field, $old, $new) = @{ $text{$kind} };
-            my $json = redis_cmd('HGET', $key, $field);
-
-            $json =~ s/$old/$new/ or die "$kind: $json\n";
-            redis_cmd('HSET', $key, $field, $json);
-        }
-
-        redis_cmd('ZADD', 'ws:{0}:due', 'XX', $at, "$kind $w->{id}");
-    }
-}
 
 
 sub due { redis_cmd('ZRANGE', 'ws:{0}:due', 0, -1, 'WITHSCORES') }
@@ -71,9 +16,6 @@ sub builds {
     return http(GET => "/api/v2/workspaces/$w->{id}/builds",
                 { as => 'admin' })->json;
 }
-
-
-sub statuses { join ' ', map { show($_)->{latest_build}{status} } @_ }
 
 
 # Each has one build more than before, of that transition and reason, made by

@@ -28,7 +28,7 @@
  */
 #define WS_CLOCK_TICK_MS  400       /* on average, 50 more or less */
 #define WS_CLOCK_HOLD_MS  800
-#define WS_CLOCK_BATCH    64
+#define WS_CLOCK_BATCH    16      /* more would make requests wait for it */
 
 
 typedef struct ws_clock_s  ws_clock_t;

@@ -12,6 +12,7 @@ package WorkspaceTest::Life;
 #
 #     my ($w, $token) = started(name => 'dev', agents => [ ... ]);
 #     agent($token, 'heartbeat', version => '1');     as the agent in it
+#     due_at($ms, 'autostop', $w, ...);               not in an hour, but then
 #     my $w = show($w);               as it is now
 #
 # Whatever does not answer as it should dies; report and agent return the
@@ -21,8 +22,11 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use POSIX ();
+use Time::Local ();
 
-our @EXPORT = qw(create show build acquire report started stopped agent);
+our @EXPORT = qw(create show build acquire report started stopped agent
+                 due_at ms rfc3339);
 
 my $names = 0;
 
@@ -162,6 +166,58 @@ sub agent {
     return call({ node => $node }, POST => "/api/v2/workspaceagents/me/$what",
                 { headers => { 'Coder-Session-Token' => $token },
                   body => \%body });
+}
+
+
+# milliseconds since the epoch, as the API writes them, and back
+
+sub rfc3339 {
+    my ($ms) = @_;
+
+    return POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime $ms / 1000)
+           . sprintf '.%03dZ', $ms % 1000;
+}
+
+
+sub ms {
+    my ($time) = @_;
+
+    my ($y, $mo, $d, $h, $mi, $s, $f) = $time
+        =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)\.(\d+)Z$/ or die $time;
+
+    return 1000 * Time::Local::timegm($s, $mi, $h, $d, $mo - 1, $y) + $f;
+}
+
+
+# Makes something ("autostart", "autostop", "lease") due at a time, as if it
+# had been so from the beginning: in the documents, and in the set "due".
+
+sub due_at {
+    my ($at, $kind, @workspaces) = @_;
+
+    my %text = (
+        autostop  => [ d => qr/"deadline":"[^"]*"/,
+                       '"deadline":"' . rfc3339($at) . '"' ],
+        autostart => [ p => qr/"autostart_ms":\d+/, "\"autostart_ms\":$at" ],
+    );
+
+    for my $w (@workspaces) {
+        my $key = "ws:{0}:w:$w->{id}";
+
+        if ($kind eq 'lease') {
+            WorkspaceTest::redis_cmd('HSET', $key, 'e', $at);
+
+        } else {
+            my ($field, $old, $new) = @{ $text{$kind} };
+            my $json = WorkspaceTest::redis_cmd('HGET', $key, $field);
+
+            $json =~ s/$old/$new/ or die "$kind: $json\n";
+            WorkspaceTest::redis_cmd('HSET', $key, $field, $json);
+        }
+
+        WorkspaceTest::redis_cmd('ZADD', 'ws:{0}:due', 'XX', $at,
+                                 "$kind $w->{id}");
+    }
 }
 
 
