@@ -457,6 +457,14 @@ ws_resource_field(ws_resource_ctx_t *ctx, const ws_field_t *f, json_t *v,
                            json_loads(f->dflt, JSON_DECODE_ANY, NULL));
     }
 
+    /* contract: left out when there is no value */
+
+    if (f->dflt == NULL && !f->required && json_string_length(v) == 0
+        && json_is_string(v))
+    {
+        return NGX_OK;
+    }
+
     if (f->type == JSON_TRUE ? !json_is_boolean(v)
                              : json_typeof(v) != f->type)
     {

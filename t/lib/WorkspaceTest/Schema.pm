@@ -336,7 +336,7 @@ sub check_string {
         push @$wrong, "$where is \"$value\", not a $format";
     }
 
-    if (defined $schema->{pattern} && $value !~ /$schema->{pattern}/) {
+    if (defined $schema->{pattern} && $value !~ /$schema->{pattern}/s) {
         push @$wrong, "$where is \"$value\", not like $schema->{pattern}";
     }
 }
