@@ -158,8 +158,12 @@ for my $round (1 .. 2) {
               'each gets what it asked for';
 }
 
-cmp_ok $peak[0], '<', $before + 40 + WAITING / 50, 'memory is bounded';
-cmp_ok $peak[1], '<', $peak[0] + 20, 'and does not grow';
+# sanitizers keep what was freed
+
+if (!$ENV{WORKSPACE_SANITIZED}) {
+    cmp_ok $peak[0], '<', $before + 40 + WAITING / 50, 'memory is bounded';
+    cmp_ok $peak[1], '<', $peak[0] + 20, 'and does not grow';
+}
 
 
 

@@ -147,7 +147,7 @@ is http(PATCH => $w, { as => 'alice', body => { name => 'flushed' } })
 
 === TEST 8: a password that Redis does not take is in no log
 --- http_config
-workspace_redis redis://user:hunter2@127.0.0.1:{{redis.port}} read_timeout=500ms;
+workspace_redis redis://user:hunter2@127.0.0.1:{{redis.port}};
 --- as: alice
 --- request
 GET /api/v2/workspaces

@@ -33,6 +33,23 @@ char *ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/*
+ * Parameters of workspace_redis about TLS.  Each returns NGX_CONF_OK or what
+ * was expected; the last one, called after them, NGX_CONF_ERROR, logged.
+ */
+char *ws_conf_redis_ca(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value);
+char *ws_conf_redis_certificate(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value);
+char *ws_conf_redis_certificate_key(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value);
+char *ws_conf_redis_ssl_name(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value);
+char *ws_conf_redis_verify(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value);
+char *ws_conf_redis_tls(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_uint_t tls);
+
 /* loads the time zones, once a configuration; NGX_OK or NGX_ERROR */
 ngx_int_t ws_conf_tz(ngx_conf_t *cf, ws_main_conf_t *wmcf);
 

@@ -25,7 +25,7 @@ typedef struct {
 
 
 static char *ws_conf_redis_url(ngx_conf_t *cf, ws_store_conf_t *store,
-    ngx_str_t *text);
+    ngx_str_t *text, ngx_uint_t *tls);
 static char *ws_conf_redis_hosts(ngx_conf_t *cf, ws_store_conf_t *store,
     ws_redis_url_t *url);
 static char *ws_conf_redis_host(ngx_conf_t *cf, ws_store_conf_t *store,
@@ -61,6 +61,11 @@ static const ws_conf_parameter_t  ws_conf_parameters[] = {
     { ngx_string("connect_timeout="), ws_conf_connect_timeout },
     { ngx_string("send_timeout="),    ws_conf_send_timeout },
     { ngx_string("read_timeout="),    ws_conf_read_timeout },
+    { ngx_string("ssl_ca="),          ws_conf_redis_ca },
+    { ngx_string("ssl_certificate="), ws_conf_redis_certificate },
+    { ngx_string("ssl_certificate_key="), ws_conf_redis_certificate_key },
+    { ngx_string("ssl_name="),        ws_conf_redis_ssl_name },
+    { ngx_string("ssl_verify="),      ws_conf_redis_verify },
     { ngx_null_string,                NULL }
 };
 
@@ -72,7 +77,7 @@ ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char             *rv;
     ngx_str_t        *value;
-    ngx_uint_t        i;
+    ngx_uint_t        i, tls;
     ws_store_conf_t  *store;
 
     if (wlcf->store != NGX_CONF_UNSET_PTR) {
@@ -90,13 +95,18 @@ ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     store->redis.connect_timeout = WS_CONNECT_TIMEOUT;
     store->redis.send_timeout = WS_SEND_TIMEOUT;
     store->redis.read_timeout = WS_READ_TIMEOUT;
+    store->redis.tls.verify = 1;
 
     value = cf->args->elts;
 
-    rv = ws_conf_redis_url(cf, store, &value[1]);
+    rv = ws_conf_redis_url(cf, store, &value[1], &tls);
 
     for (i = 2; i < cf->args->nelts && rv == NGX_CONF_OK; i++) {
         rv = ws_conf_redis_parameter(cf, store, &value[i]);
+    }
+
+    if (rv == NGX_CONF_OK) {
+        rv = ws_conf_redis_tls(cf, store, tls);
     }
 
     return rv == NGX_CONF_OK ? ws_conf_redis_share(cf, wlcf, store) : rv;
@@ -104,7 +114,8 @@ ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ws_conf_redis_url(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *text)
+ws_conf_redis_url(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *text,
+    ngx_uint_t *tls)
 {
     ngx_int_t        rc;
     const char      *detail;
@@ -126,13 +137,13 @@ ws_conf_redis_url(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *text)
 
     /* what is not there yet is refused here, by its name */
 
-    if (url.tls || url.kind != WS_REDIS_ONE) {
+    if (url.kind != WS_REDIS_ONE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid URL in \"workspace_redis\": expected "
-                           "\"redis://\" or \"unix:\", %s is not supported "
-                           "yet",
-                           url.tls ? "TLS" : url.kind == WS_REDIS_CLUSTER
-                                             ? "a cluster" : "Sentinel");
+                           "\"redis://\", \"rediss://\" or \"unix:\", %s is "
+                           "not supported yet",
+                           url.kind == WS_REDIS_CLUSTER ? "a cluster"
+                                                        : "Sentinel");
         return NGX_CONF_ERROR;
     }
 
@@ -141,6 +152,7 @@ ws_conf_redis_url(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *text)
     store->redis.username = url.username;
     store->redis.password = url.password;
     store->redis.db = url.db;
+    *tls = url.tls;
 
     return ws_conf_redis_hosts(cf, store, &url);
 }
@@ -156,38 +168,50 @@ ws_conf_redis_hosts(ngx_conf_t *cf, ws_store_conf_t *store,
     ws_redis_url_t *url)
 {
     char         *rv;
-    ngx_str_t     name;
+    ngx_str_t     path, *name;
     ngx_uint_t    i;
-    ngx_array_t   addrs;
+    ngx_array_t   addrs, hosts;
 
-    if (ngx_array_init(&addrs, cf->pool, 1, sizeof(ngx_addr_t)) != NGX_OK) {
+    if (ngx_array_init(&addrs, cf->pool, 1, sizeof(ngx_addr_t)) != NGX_OK
+        || ngx_array_init(&hosts, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
     if (url->path.len) {
-        name.len = sizeof("unix:") - 1 + url->path.len;
-        name.data = ngx_pnalloc(cf->pool, name.len);
+        path.len = sizeof("unix:") - 1 + url->path.len;
+        path.data = ngx_pnalloc(cf->pool, path.len);
 
-        if (name.data == NULL) {
+        if (path.data == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        (void) ngx_sprintf(name.data, "unix:%V", &url->path);
+        (void) ngx_sprintf(path.data, "unix:%V", &url->path);
 
-        rv = ws_conf_redis_resolve(cf, &name, &addrs);
+        rv = ws_conf_redis_resolve(cf, &path, &addrs);
 
-        store->redis.name = name;
+        store->redis.name = path;
 
     } else {
         rv = NGX_CONF_OK;
 
         for (i = 0; i < url->nhosts && rv == NGX_CONF_OK; i++) {
             rv = ws_conf_redis_host(cf, store, &url->hosts[i], &addrs);
+
+            while (rv == NGX_CONF_OK && hosts.nelts < addrs.nelts) {
+                name = ngx_array_push(&hosts);
+                if (name == NULL) {
+                    return NGX_CONF_ERROR;
+                }
+
+                *name = url->hosts[i].name;
+            }
         }
     }
 
     store->redis.addrs = addrs.elts;
     store->redis.naddrs = addrs.nelts;
+    store->redis.hosts = hosts.elts;
 
     return rv;
 }
@@ -297,7 +321,9 @@ ws_conf_redis_parameter(ngx_conf_t *cf, ws_store_conf_t *store,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown parameter \"%V\" in \"workspace_redis\": "
                        "expected username=, password=, db=, prefix=, "
-                       "connect_timeout=, send_timeout= or read_timeout=",
+                       "connect_timeout=, send_timeout=, read_timeout=, "
+                       "ssl_ca=, ssl_certificate=, ssl_certificate_key=, "
+                       "ssl_name= or ssl_verify=",
                        value);
 
     return NGX_CONF_ERROR;

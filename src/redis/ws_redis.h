@@ -23,6 +23,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ws_redis_tls.h>
 #include <ws_redis_url.h>
 #include <ws_reply.h>
 
@@ -45,6 +46,10 @@ typedef struct {
     ws_redis_kind_e             kind;       /* of what is at addrs */
     ngx_addr_t                 *addrs;      /* tried in turn */
     ngx_uint_t                  naddrs;
+    ngx_str_t                  *hosts;      /* of addrs each, for TLS: a name
+                                               or an address, and a zero byte
+                                               that is not counted; NULL for
+                                               a unix socket */
     ngx_str_t                   name;       /* for logs: no credentials */
     ngx_str_t                   service;    /* for Sentinel */
 
@@ -52,6 +57,7 @@ typedef struct {
     ngx_str_t                   password;
     ngx_int_t                   db;
     ngx_str_t                   client_name;    /* no spaces */
+    ws_redis_tls_t              tls;
 
     ngx_msec_t                  connect_timeout;    /* set-up included */
     ngx_msec_t                  send_timeout;       /* between two writes */

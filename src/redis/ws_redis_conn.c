@@ -2,7 +2,7 @@
 /*
  * A connection to Redis on nginx's events.
  *
- *     CLOSED -> CONNECTING -> SETUP -> OPEN -> CLOSED
+ *     CLOSED -> CONNECTING, with TLS -> SETUP -> OPEN -> CLOSED
  *
  * The write event's timer is the timer of the state: connect_timeout until
  * the connection is open, send_timeout while the socket takes no more.  An
@@ -234,6 +234,25 @@ ws_redis_conn_connected(ws_redis_conn_t *conn)
         return;
     }
 
+    if (conn->conf->tls.ssl) {
+        ws_redis_tls_start(conn);
+        return;
+    }
+
+    ws_redis_conn_begin(conn);
+}
+
+
+ngx_str_t *
+ws_redis_conn_host(ws_redis_conn_t *conn)
+{
+    return &conn->conf->hosts[conn->address];
+}
+
+
+void
+ws_redis_conn_begin(ws_redis_conn_t *conn)
+{
     if (conn->setup_n) {
         conn->state = WS_REDIS_SETUP;
         conn->log.action = "setting up";
@@ -330,8 +349,22 @@ ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame)
 static void
 ws_redis_conn_close(ws_redis_conn_t *conn)
 {
-    if (conn->connection) {
-        ngx_close_connection(conn->connection);
+    ngx_pool_t        *pool;
+    ngx_connection_t  *c;
+
+    c = conn->connection;
+
+    if (c) {
+        ws_redis_tls_close(c);
+
+        pool = c->pool;
+
+        ngx_close_connection(c);
+
+        if (pool) {
+            ngx_destroy_pool(pool);
+        }
+
         conn->connection = NULL;
     }
 
@@ -354,6 +387,7 @@ ws_redis_conn_shut(ws_redis_conn_t *conn)
     conn->shut = 1;
 
     ws_redis_conn_close(conn);
+    ws_redis_tls_forget(conn);
 
     if (conn->wake.posted) {
         ngx_delete_posted_event(&conn->wake);

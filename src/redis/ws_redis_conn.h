@@ -72,6 +72,7 @@ typedef struct {
     ws_redis_state_e            state;
     ws_reader_t                *reader;
     ngx_event_t                 wake;
+    void                       *session;    /* of TLS, for the next time */
 
     ngx_log_t                   log;
     ngx_uint_t                  log_level;  /* as configured */
@@ -175,7 +176,8 @@ void ws_redis_conn_shut(ws_redis_conn_t *conn);
 
 
 /*
- * The rest is between ws_redis_conn.c, ws_redis_setup.c and ws_redis_io.c.
+ * The rest is between ws_redis_conn.c and the files of its steps:
+ * ws_redis_tls.c, ws_redis_setup.c and ws_redis_io.c.
  */
 
 /* makes conn->setup from conf; NGX_OK or NGX_ERROR (out of memory) */
@@ -204,6 +206,21 @@ void ws_redis_io_flush(ws_redis_conn_t *conn);
 
 /* the socket is connected, or an error is to be had from it */
 void ws_redis_conn_connected(ws_redis_conn_t *conn);
+
+/* the other side's name or address, as it was given */
+ngx_str_t *ws_redis_conn_host(ws_redis_conn_t *conn);
+
+/* starts the handshake; ends in ws_redis_conn_begin() or .._fail() */
+void ws_redis_tls_start(ws_redis_conn_t *conn);
+
+/* before the connection is closed; whether there is TLS or not */
+void ws_redis_tls_close(ngx_connection_t *c);
+
+/* drops the session that was kept for the next connection */
+void ws_redis_tls_forget(ws_redis_conn_t *conn);
+
+/* bytes may pass: the set-up starts */
+void ws_redis_conn_begin(ws_redis_conn_t *conn);
 
 /* the set-up is over */
 void ws_redis_conn_open(ws_redis_conn_t *conn);

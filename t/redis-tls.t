@@ -1,0 +1,273 @@
+# Redis over TLS: who is believed, who we say we are, and that all connections
+# have it.
+
+use lib 't/lib';
+use WorkspaceTest;
+use WorkspaceTest::Certs;
+
+my $certs = WorkspaceTest::Certs->new;
+
+$certs->authority($_) for qw(ca other);
+
+$certs->issue('redis', by => 'ca', names => 'DNS:redis.test,IP:127.0.0.1');
+$certs->issue('wrong', by => 'ca', names => 'DNS:else.test,IP:127.0.0.2');
+$certs->issue('old', by => 'ca', names => 'IP:127.0.0.1', days => -1);
+$certs->issue('client', by => 'ca');
+$certs->issue('stranger', by => 'other');
+
+v('tls.port', free_port());
+v('certs', $certs->file(''));
+
+
+# Redis with this certificate, asking clients for theirs or not
+
+sub redis_has {
+    my ($name, $clients) = @_;
+
+    redis_cmd(qw(CONFIG SET), 'tls-cert-file', $certs->file("$name.pem"),
+              'tls-key-file', $certs->file("$name.key"),
+              'tls-ca-cert-file', $certs->file('ca.pem'),
+              'tls-auth-clients', $clients // 'no');
+    redis_cmd(qw(CONFIG SET tls-port), v('tls.port'));
+}
+
+
+sub status {
+    my (@node) = @_;
+
+    return http(@node, GET => '/api/v2/workspaces/' . v('dev.id'),
+                { as => 'alice' })->status;
+}
+
+
+# a node that reaches Redis with these parameters
+
+sub tls_node {
+    my ($parameters, $host) = @_;
+
+    $host //= '127.0.0.1';
+
+    return start_node(
+        name        => 'tls',
+        workers     => 1,
+        http_config => "workspace_redis rediss://$host:" . v('tls.port')
+                       . " $parameters;",
+    );
+}
+
+
+sub refused {
+    my ($parameters, $why, $host) = @_;
+
+    my $node = tls_node($parameters, $host);
+
+    is status($node), 503, "$parameters: $why";
+    ok wait_for(sub { $node->log($why) }, 5), 'and it is logged';
+}
+
+
+sub accepted {
+    my ($parameters, $host) = @_;
+
+    my $node = tls_node($parameters, $host);
+
+    is status($node), 200, $parameters;
+
+    return $node;
+}
+
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a workspace, through TLS from the first
+--- before
+redis_has('redis');
+--- http_config
+workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem;
+--- as: alice
+--- request
+POST /api/v2/organizations/{{acme.id}}/members/me/workspaces
+{"name": "dev", "template_id": "{{docker.id}}"}
+--- capture
+dev.id = id
+
+
+
+=== TEST 2: listings and subscriptions have it too; the session is used again
+--- http_config
+workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem;
+--- scenario
+my $w = '/api/v2/workspaces/' . v('dev.id');
+my $s = sse_open("$w/watch", { as => 'alice' });
+
+ok $s->wait_event(5, sub { $_->{event} eq 'data' }), 'watching';
+is http(GET => '/api/v2/workspaces', { as => 'alice' })->json->{count}, 1,
+   'listing';
+
+my $port = v('tls.port');
+my @plain = grep { /laddr=\S+ / && / name=nginx-workspace /
+                   && !/laddr=127\.0\.0\.1:$port / }
+            split /\n/, redis_cmd(qw(CLIENT LIST));
+
+is_deeply \@plain, [], 'no connection is without';
+
+redis_cmd(qw(CLIENT KILL TYPE pubsub));
+redis_cmd(qw(CLIENT KILL TYPE normal SKIPME yes));
+
+is http(PATCH => $w, { as => 'alice', body => { name => 'dev-2' } })->status,
+   204, 'connected anew';
+ok $s->wait_event(5, sub { $_->{event} eq 'data'
+                           && $_->{json}{name} eq 'dev-2' }), 'and told';
+
+
+
+=== TEST 3: a long answer and a long request
+--- http_config
+workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem;
+--- scenario
+my @all = http_all(map { [
+    POST => '/api/v2/organizations/' . v('acme.id')
+            . '/members/me/workspaces',
+    { as => 'alice', body => { name => "many-$_",
+                               template_id => v('docker.id') } }
+] } 1 .. 300);
+
+is scalar(grep { $_->status == 200 } @all), 300;
+
+for (1 .. 3) {
+    my $r = http(GET => '/api/v2/workspaces', { as => 'alice' });
+    is $r->json->{count}, 301;
+}
+
+is wsctl('check'), '';
+
+
+
+=== TEST 4: what is believed
+--- scenario
+my $dir = v('certs');
+
+accepted("ssl_ca=${dir}ca.pem");
+accepted('ssl_verify=off');
+accepted("ssl_ca=${dir}ca.pem ssl_name=redis.test");
+accepted("ssl_ca=${dir}ca.pem ssl_name=redis.test", 'localhost');
+
+refused("ssl_ca=${dir}other.pem", qr/certificate is not accepted/);
+refused('', qr/certificate is not accepted/);
+refused("ssl_ca=${dir}ca.pem ssl_name=else.test",
+        qr/certificate is not for "else\.test"/);
+refused("ssl_ca=${dir}ca.pem", qr/certificate is not for "localhost"/,
+        'localhost');
+
+
+
+=== TEST 5: a certificate for another, one that has expired
+--- scenario
+my $dir = v('certs');
+
+redis_has('wrong');
+refused("ssl_ca=${dir}ca.pem", qr/certificate is not for "127\.0\.0\.1"/);
+accepted("ssl_ca=${dir}ca.pem ssl_name=else.test");
+
+redis_has('old');
+refused("ssl_ca=${dir}ca.pem", qr/not accepted: .*has expired/);
+accepted('ssl_verify=off');
+
+# renewed, and nginx finds out by itself
+
+my $node = tls_node("ssl_ca=${dir}ca.pem");
+
+is status($node), 503, 'not yet';
+redis_has('redis');
+ok wait_for(sub { status($node) == 200 }, 10), 'renewed';
+
+
+
+=== TEST 6: Redis asks for a client's certificate
+--- scenario
+my $dir = v('certs');
+
+redis_has('redis', 'yes');
+
+accepted("ssl_ca=${dir}ca.pem ssl_certificate=${dir}client.pem "
+         . "ssl_certificate_key=${dir}client.key");
+
+# with TLS 1.3 the server's no comes as an answer to the first command, and
+# may be overtaken by the end of the connection
+
+my $gone = qr/was closed|reset by peer|Broken pipe/;
+
+refused("ssl_ca=${dir}ca.pem", qr/certificate required|$gone/);
+refused("ssl_ca=${dir}ca.pem ssl_certificate=${dir}stranger.pem "
+        . "ssl_certificate_key=${dir}stranger.key",
+        qr/unknown ca|$gone/);
+
+redis_has('redis');
+
+
+
+=== TEST 7: a server that does not speak TLS
+--- scenario
+my $dir = v('certs');
+
+my $node = start_node(
+    name        => 'tls',
+    http_config => 'workspace_redis rediss://127.0.0.1:' . v('redis.port')
+                   . " ssl_ca=${dir}ca.pem connect_timeout=500ms;",
+);
+
+is status($node), 503;
+ok wait_for(sub { $node->log(qr/TLS handshake with redis/) }, 5), 'logged';
+
+
+
+=== TEST 8: a server that takes the connection and then says nothing
+--- scenario
+my $dir = v('certs');
+
+my $node = tls_node("ssl_ca=${dir}ca.pem connect_timeout=500ms");
+
+is status($node), 200;
+
+redis_stop();
+$node->kill9;
+$node->start;
+
+my $start = now_ms();
+
+is status($node), 503;
+cmp_ok now_ms() - $start, '<', 10000, 'within the timeouts';
+ok wait_for(sub { $node->log(qr/timed out.*TLS handshake with redis/) }, 5),
+   'logged';
+
+redis_cont();
+
+ok wait_for(sub { status($node) == 200 }, 10);
+
+
+
+=== TEST 9: what the configuration refuses
+--- scenario
+my $dir = v('certs');
+
+for my $case (
+    ["redis://127.0.0.1 ssl_ca=${dir}ca.pem", qr/need a URL that begins/],
+    ['redis://127.0.0.1 ssl_verify=off', qr/need a URL that begins/],
+    ['rediss://127.0.0.1 ssl_verify=no', qr/expected "on" or "off"/],
+    ['rediss://127.0.0.1 ssl_ca=', qr/expected a file/],
+    ["rediss://127.0.0.1 ssl_ca=${dir}none.pem", qr/none\.pem/],
+    ["rediss://127.0.0.1 ssl_certificate=${dir}client.pem",
+     qr/needs both "ssl_certificate=" and/],
+    ["rediss://127.0.0.1 ssl_certificate=${dir}client.pem "
+     . "ssl_certificate_key=${dir}ca.key", qr/SSL_CTX_use_PrivateKey/],
+    ["rediss://127.0.0.1 ssl_ca=${dir}ca.pem ssl_verify=off",
+     qr/has no use with "ssl_verify=off"/])
+{
+    my ($line, $expected) = @$case;
+    my ($status, $text) = nginx_test(http_config => "workspace_redis $line;");
+
+    isnt $status, 0, $line;
+    like $text, $expected;
+}
