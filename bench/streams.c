@@ -141,40 +141,57 @@ event(stream_t *s)
 }
 
 
+static void
+keep(stream_t *s, const char *p, size_t n)
+{
+    if (s->len < HEAD) {
+        memcpy(s->head + s->len, p, n < HEAD - s->len ? n : HEAD - s->len);
+    }
+
+    s->len += n;
+}
+
+
 /* an empty line ends the header first, then each event */
 
 static void
 feed(stream_t *s, const char *p, size_t n)
 {
-    size_t  i;
+    size_t       len;
+    const char  *end, *nl;
 
-    for (i = 0; i < n; i++) {
+    end = p + n;
 
-        if (p[i] == '\n') {
-            s->newlines++;
+    while (p < end) {
+        nl = memchr(p, '\n', end - p);
+        len = (nl ? nl : end) - p;
 
-            if (s->newlines == 2) {
-                if (s->header) {
-                    event(s);
-
-                } else {
-                    s->header = 1;
-                    ready++;
-                }
-
-                s->len = 0;
-                continue;
-            }
-
-        } else if (p[i] != '\r') {
+        if (len > 1 || (len == 1 && *p != '\r')) {
             s->newlines = 0;
         }
 
-        if (s->len < HEAD) {
-            s->head[s->len] = p[i];
+        keep(s, p, len);
+
+        if (nl == NULL) {
+            return;
         }
 
-        s->len++;
+        p = nl + 1;
+
+        if (++s->newlines < 2) {
+            keep(s, "\n", 1);
+            continue;
+        }
+
+        if (s->header) {
+            event(s);
+
+        } else {
+            s->header = 1;
+            ready++;
+        }
+
+        s->len = 0;
     }
 }
 

@@ -225,6 +225,7 @@ ws_agent_call_again(ws_request_t *req, ws_agent_call_t *call)
 ngx_int_t
 ws_agent_alive(ws_request_t *req, ws_agent_call_t *call)
 {
+    ws_txn_t        txn;
     ngx_str_t       key, alive, id, agent, ms;
     ngx_pool_t     *pool;
     ws_keyspace_t  *ks;
@@ -234,7 +235,7 @@ ws_agent_alive(ws_request_t *req, ws_agent_call_t *call)
 
     id = ws_uuid_str(pool, &req->id);
 
-    if (id.data == NULL || ws_txn_init(&req->txn, pool) != NGX_OK) {
+    if (id.data == NULL || ws_txn_init(&txn, pool) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -244,10 +245,10 @@ ws_agent_alive(ws_request_t *req, ws_agent_call_t *call)
     agent = ws_uuid_str(pool, &call->agent.id);
     ms = ws_int_str(pool, ws_request_now_ms(req));
 
-    ws_txn_require(&req->txn, key, "ag", call->roster);
-    ws_txn_command(&req->txn, "HSET", alive, 2, &agent, &ms);
+    ws_txn_require(&txn, key, "ag", call->roster);
+    ws_txn_command(&txn, "HSET", alive, 2, &agent, &ms);
 
-    return ws_request_write(req, &req->txn, ws_agent_alive_have);
+    return ws_request_write(req, &txn, ws_agent_alive_have);
 }
 
 

@@ -438,6 +438,7 @@ ws_heartbeat_commit(ws_request_t *req, ws_held_t *h)
 {
     json_t      *lines;
     ws_log_t     log;
+    ws_txn_t     txn;
     ngx_int_t    rc;
     ngx_str_t    key, build, superseded;
     const char  *detail;
@@ -472,20 +473,20 @@ ws_heartbeat_commit(ws_request_t *req, ws_held_t *h)
     build = ws_key(log.pool, log.ks, log.shard, "build", &h->build, NULL);
     h->lease_ms = log.now_ms + WS_LEASE_MS;
 
-    if (ws_txn_init(&req->txn, log.pool) != NGX_OK) {
+    if (ws_txn_init(&txn, log.pool) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ws_txn_require(&req->txn, key, "l", h->lease);
+    ws_txn_require(&txn, key, "l", h->lease);
 
     /* the lease is that of the latest build's job: not of one before it */
 
     ngx_str_set(&superseded, "d");
-    ws_txn_require_absent(&req->txn, build, superseded);
+    ws_txn_require_absent(&txn, build, superseded);
 
-    ws_txn_hset(&req->txn, key, "e", ws_int_str(log.pool, h->lease_ms));
+    ws_txn_hset(&txn, key, "e", ws_int_str(log.pool, h->lease_ms));
 
-    rc = ws_log_append(&log, &req->txn, lines, &detail);
+    rc = ws_log_append(&log, &txn, lines, &detail);
 
     if (rc == NGX_DECLINED) {
         return ws_body_invalid(req, "logs", detail);
@@ -494,7 +495,7 @@ ws_heartbeat_commit(ws_request_t *req, ws_held_t *h)
     h->last = log.count;
 
     return rc == NGX_OK
-           ? ws_request_write(req, &req->txn, ws_heartbeat_committed) : rc;
+           ? ws_request_write(req, &txn, ws_heartbeat_committed) : rc;
 }
 
 

@@ -128,8 +128,7 @@ ws_auth_by_provisioner(ws_request_t *req)
     key.data = text;
     key.len = ws_uuid_format(text, &record->provisioner) - text;
 
-    rc = ws_dir_get(req->store->dir, &req->refs[WS_REF_PROVISIONER],
-                    WS_DIR_PROVISIONER, &key);
+    rc = ws_request_find(req, WS_REF_PROVISIONER, WS_DIR_PROVISIONER, &key);
 
     if (rc == NGX_OK) {
         req->token_id = token.id;
@@ -154,8 +153,7 @@ ws_auth_record(ws_request_t *req, ws_token_t *token,
         return NGX_DECLINED;
     }
 
-    rc = ws_dir_get(req->store->dir, &req->refs[WS_REF_TOKEN], WS_DIR_TOKEN,
-                    &token->id);
+    rc = ws_request_find(req, WS_REF_TOKEN, WS_DIR_TOKEN, &token->id);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -205,8 +203,8 @@ ws_auth_identity(ws_request_t *req)
         }
     }
 
-    rc = ws_dir_get(req->store->dir, &req->refs[WS_REF_USER_NAME],
-                    WS_DIR_USERNAME, &req->identity);
+    rc = ws_request_find(req, WS_REF_USER_NAME, WS_DIR_USERNAME,
+                         &req->identity);
 
     return rc == NGX_OK
            ? ws_auth_user(req, ws_request_entry(req, WS_REF_USER_NAME)->ids)
@@ -225,8 +223,7 @@ ws_auth_user(ws_request_t *req, const ws_uuid_t *id)
     key.data = text;
     key.len = ws_uuid_format(text, id) - text;
 
-    rc = ws_dir_get(req->store->dir, &req->refs[WS_REF_USER], WS_DIR_USER,
-                    &key);
+    rc = ws_request_find(req, WS_REF_USER, WS_DIR_USER, &key);
     if (rc != NGX_OK) {
         return rc;
     }

@@ -32,7 +32,6 @@ static void ws_request_committed(void *data, ws_reply_t *reply);
 ws_request_t *
 ws_request_create(ngx_http_request_t *r)
 {
-    ngx_uint_t           i;
     ws_request_t        *req;
     ngx_pool_cleanup_t  *cln;
 
@@ -51,11 +50,6 @@ ws_request_create(ngx_http_request_t *r)
 
     req->http = r;
 
-    for (i = 0; i < WS_REF_COUNT; i++) {
-        req->refs[i].handler = ws_request_resume;
-        req->refs[i].data = req;
-    }
-
     return req;
 }
 
@@ -72,7 +66,9 @@ ws_request_cleanup(void *data)
     }
 
     for (i = 0; i < WS_REF_COUNT; i++) {
-        ws_dir_unref(&req->refs[i]);
+        if (req->refs[i]) {
+            ws_dir_unref(req->refs[i]);
+        }
     }
 
     json_decref(req->json);
@@ -231,13 +227,39 @@ ws_request_reply(void *data, ws_reply_t *reply)
 }
 
 
+/* a request needs few of the references it could have, and a stream keeps it */
+
+ngx_int_t
+ws_request_find(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
+    ngx_str_t *key)
+{
+    ws_dir_ref_t  *p;
+
+    p = req->refs[ref];
+
+    if (p == NULL) {
+        p = ngx_pcalloc(ws_request_pool(req), sizeof(ws_dir_ref_t));
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        p->handler = ws_request_resume;
+        p->data = req;
+
+        req->refs[ref] = p;
+    }
+
+    return ws_dir_get(req->store->dir, p, kind, key);
+}
+
+
 ngx_int_t
 ws_request_dir(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
     ngx_str_t *key)
 {
     ngx_int_t  rc;
 
-    rc = ws_dir_get(req->store->dir, &req->refs[ref], kind, key);
+    rc = ws_request_find(req, ref, kind, key);
 
     return rc == NGX_ERROR ? ws_respond_unavailable(req) : rc;
 }
@@ -557,8 +579,10 @@ ws_request_include_deleted(ws_request_t *req, ngx_uint_t *include)
 ngx_int_t
 ws_request_commit(ws_request_t *req)
 {
-    if (ws_txn_init(&req->txn, ws_request_pool(req)) != NGX_OK
-        || ws_workspace_commit(req->workspace, req->store->ks, &req->txn,
+    ws_txn_t  txn;
+
+    if (ws_txn_init(&txn, ws_request_pool(req)) != NGX_OK
+        || ws_workspace_commit(req->workspace, req->store->ks, &txn,
                                &req->state)
            != NGX_OK)
     {
@@ -567,7 +591,7 @@ ws_request_commit(ws_request_t *req)
 
     req->borrowed = 0;
 
-    return ws_request_write(req, &req->txn, ws_request_committed);
+    return ws_request_write(req, &txn, ws_request_committed);
 }
 
 

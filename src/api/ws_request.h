@@ -113,7 +113,7 @@ struct ws_request_s {
     ws_build_ref_t             *build_ref;  /* what was read of it */
     ws_uuid_t                   org;        /* {organization} */
     ws_user_t                  *target;     /* {user} */
-    ws_dir_ref_t                refs[WS_REF_COUNT];
+    ws_dir_ref_t               *refs[WS_REF_COUNT]; /* NULL: not needed */
 
     /* the body */
     ngx_str_t                   body;
@@ -132,7 +132,6 @@ struct ws_request_s {
     ws_cache_status_e           cache_status;
 
     /* writing */
-    ws_txn_t                    txn;
     ws_handler_pt               done;       /* answers after the commit */
     ngx_uint_t                  retries;
 
@@ -197,13 +196,16 @@ ngx_int_t ws_request_write(ws_request_t *req, ws_txn_t *txn,
 
 /*
  * One directory entry through a reference of the request (ws_ref_e): as
- * ws_dir_get(), but NGX_DONE when Redis did not answer (503 has been sent).
+ * ws_dir_get(), with NGX_ERROR without memory, too; the second answers NGX_DONE
+ * instead of NGX_ERROR (503 has been sent).
  */
+ngx_int_t ws_request_find(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
+    ngx_str_t *key);
 ngx_int_t ws_request_dir(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
     ngx_str_t *key);
 
 /* the entry that it found */
-#define ws_request_entry(req, ref)  ((req)->refs[ref].entry)
+#define ws_request_entry(req, ref)  ((req)->refs[ref]->entry)
 
 /*
  * Steps.
