@@ -208,7 +208,11 @@ class Client:
             await self.list()
 
     async def run(self, done, writes=0.5):
-        while not done():
+        task = asyncio.current_task()
+
+        # wait_for() may swallow that the task was cancelled
+
+        while not done() and not task.cancelling():
             await self.one(writes)
         self.connection.close()
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,11 @@ BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
 WORK = os.path.join(BUILD, "faults")
 MODULE = os.path.join(BUILD, "ngx_http_workspace_module.so")
 WSCTL = os.path.join(BUILD, "wsctl")
-NGINX = os.environ.get("NGINX") or "nginx"
+
+# a binary upgrade needs the whole path
+
+NGINX = (os.environ.get("NGINX")
+         or shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"))
 
 running = []
 
