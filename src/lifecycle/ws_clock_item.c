@@ -9,13 +9,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ws_agent.h"
-#include "ws_build.h"
+#include "ws_clock_build.h"
 #include "ws_clock_item.h"
-#include "ws_dir.h"
 #include "ws_due.h"
 #include "ws_job.h"
-#include "ws_param.h"
-#include "ws_schedule.h"
 
 
 #define WS_CLOCK_RETRIES  4
@@ -35,8 +32,7 @@ typedef struct {
     int64_t              claim_ms;  /* when it was found due */
     ngx_str_t            alive;     /* the agent's last sign of life; empty */
     int64_t              lease_ms;  /* when the lease ends, as stored */
-    ws_dir_ref_t         owner;
-    ws_dir_ref_t         version;
+    ws_clock_build_t     build;
     ws_txn_t             txn;
     ngx_uint_t           retries;
     unsigned             failed:1;  /* Redis did not answer */
@@ -50,11 +46,7 @@ static void ws_clock_item_loaded(void *data, ws_reply_t *reply);
 static void ws_clock_item_decide(void *data);
 static ngx_int_t ws_clock_item_agent(ws_clock_item_t *item, int64_t *at_ms);
 static int64_t ws_clock_item_now(ws_clock_item_t *item);
-static void ws_clock_item_build(ws_clock_item_t *item,
-    const char *transition, const char *reason);
-static ngx_int_t ws_clock_item_new_build(ws_clock_item_t *item,
-    const char *transition, const char *reason);
-static void ws_clock_item_skip(ws_clock_item_t *item);
+static void ws_clock_item_build(ws_clock_item_t *item);
 static void ws_clock_item_commit(ws_clock_item_t *item);
 static void ws_clock_item_guards(ws_clock_item_t *item);
 static void ws_clock_item_committed(void *data, ws_reply_t *reply);
@@ -88,10 +80,10 @@ ws_clock_item_start(ws_store_t *store, ngx_uint_t shard, ngx_str_t *member,
     item->done = done;
     item->data = data;
 
-    item->owner.handler = ws_clock_item_decide;
-    item->owner.data = item;
-    item->version.handler = ws_clock_item_decide;
-    item->version.data = item;
+    item->build.owner.handler = ws_clock_item_decide;
+    item->build.owner.data = item;
+    item->build.version.handler = ws_clock_item_decide;
+    item->build.version.data = item;
 
     item->member.len = member->len;
     item->member.data = ngx_pstrdup(pool, member);
@@ -287,11 +279,8 @@ ws_clock_item_decide(void *data)
     } else if (rc == NGX_ERROR) {
         ws_clock_item_end(item);
 
-    } else if (item->due.kind == WS_DUE_AUTOSTOP) {
-        ws_clock_item_build(item, "stop", "autostop");
-
     } else {
-        ws_clock_item_build(item, "start", "autostart");
+        ws_clock_item_build(item);
     }
 }
 
@@ -348,33 +337,15 @@ ws_clock_item_entry(ws_clock_item_t *item)
 
 
 static void
-ws_clock_item_build(ws_clock_item_t *item, const char *transition,
-    const char *reason)
+ws_clock_item_build(ws_clock_item_t *item)
 {
-    ngx_int_t  rc;
-    ngx_str_t  owner, version;
+    int64_t  now_ms;
 
-    owner = ws_uuid_str(item->pool, &item->w->meta.owner);
-    version = ws_uuid_str(item->pool, &item->w->meta.template_version);
+    now_ms = ws_clock_item_now(item);
 
-    if (owner.data == NULL || version.data == NULL) {
-        ws_clock_item_end(item);
-        return;
-    }
-
-    rc = ws_dir_get(item->store->dir, &item->owner, WS_DIR_USER, &owner);
-
-    if (rc == NGX_OK) {
-        rc = ws_dir_get(item->store->dir, &item->version, WS_DIR_VERSION,
-                        &version);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ws_clock_item_new_build(item, transition, reason);
-    }
-
-    switch (rc) {
-
+    switch (ws_clock_build(item->store, item->w, &item->build,
+                           item->due.kind, now_ms))
+    {
     case NGX_OK:
         ws_clock_item_commit(item);
         break;
@@ -383,90 +354,17 @@ ws_clock_item_build(ws_clock_item_t *item, const char *transition,
         break;
 
     case NGX_DECLINED:
-        ws_clock_item_skip(item);
+        ngx_log_error(NGX_LOG_WARN, item->store->log, 0,
+                      "\"%V\" cannot be done now", &item->member);
+
+        ws_clock_item_put_off(item, ws_clock_build_next(item->store, item->w,
+                                                        item->due.kind,
+                                                        now_ms));
         break;
 
     default:
         ws_clock_item_end(item);
     }
-}
-
-
-static ngx_int_t
-ws_clock_item_new_build(ws_clock_item_t *item, const char *transition,
-    const char *reason)
-{
-    json_t          *declared, *values;
-    ngx_int_t        rc;
-    ngx_str_t        name, detail;
-    ws_user_t       *owner;
-    ws_version_t    *version;
-    ws_build_new_t   nb;
-
-    owner = &item->owner.entry->u.user;
-    version = &item->version.entry->u.version;
-
-    if (!owner->active && item->due.kind == WS_DUE_AUTOSTART) {
-        return NGX_DECLINED;
-    }
-
-    declared = json_loadb((char *) version->parameters.data,
-                          version->parameters.len, 0, NULL);
-    if (declared == NULL) {
-        return NGX_DECLINED;
-    }
-
-    rc = ws_param_resolve(item->pool, declared, NULL,
-                          json_object_get(item->w->priv, "parameters"),
-                          &values, &name, &detail);
-
-    json_decref(declared);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    nb.transition = transition;
-    nb.reason = reason;
-    nb.initiator = owner;
-    nb.version = version;
-    nb.parameters = values;
-    nb.now_ms = ws_clock_item_now(item);
-
-    rc = ws_build_create(item->w, &nb);
-
-    json_decref(values);
-
-    return rc;
-}
-
-
-/* it cannot be done: a start waits for its next time, a stop for a while */
-
-static void
-ws_clock_item_skip(ws_clock_item_t *item)
-{
-    int64_t         now_ms, at_ms;
-    ngx_str_t       text;
-    const char     *detail;
-    ws_schedule_t   schedule;
-
-    now_ms = ws_clock_item_now(item);
-    at_ms = now_ms + 60 * 1000;
-
-    ngx_log_error(NGX_LOG_WARN, item->store->log, 0,
-                  "\"%V\" cannot be done now", &item->member);
-
-    text = ws_json_get_str(item->w->doc, "autostart_schedule");
-
-    if (item->due.kind == WS_DUE_AUTOSTART && item->store->ks->tz
-        && ws_schedule_parse(item->store->ks->tz, &text, &schedule, &detail)
-           == NGX_OK)
-    {
-        at_ms = ws_schedule_next(&schedule, now_ms);
-    }
-
-    ws_clock_item_put_off(item, at_ms);
 }
 
 
@@ -623,8 +521,7 @@ ws_clock_item_end(ws_clock_item_t *item)
     done = item->done;
     data = item->data;
 
-    ws_dir_unref(&item->owner);
-    ws_dir_unref(&item->version);
+    ws_clock_build_release(&item->build);
 
     ngx_destroy_pool(item->pool);
 

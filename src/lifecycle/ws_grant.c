@@ -17,6 +17,7 @@
 #include "ws_dir.h"
 #include "ws_grant.h"
 #include "ws_job.h"
+#include "ws_lease.h"
 #include "ws_redis_error.h"
 
 
@@ -39,10 +40,8 @@ typedef struct {
     ws_txn_t             txn;
     ngx_event_t          timer;
     ngx_uint_t           tries;
-    ngx_str_t            lease;     /* empty: not committed yet */
+    ws_lease_t           lease;     /* no id: not committed yet */
     int64_t              lease_ms;
-    ngx_str_t            secret;
-    ngx_str_t            hash;      /* of the secret */
     unsigned             returning:1;
 } ws_grant_run_t;
 
@@ -55,7 +54,7 @@ static void ws_grant_decide(void *data);
 static ngx_int_t ws_grant_lookup(ws_grant_run_t *g);
 static ngx_int_t ws_grant_find(ws_grant_run_t *g, ws_dir_ref_t *ref,
     ngx_uint_t kind, const ws_uuid_t *id);
-static ngx_int_t ws_grant_secrets(ws_grant_run_t *g);
+static ngx_int_t ws_grant_acquire(ws_grant_run_t *g);
 static ngx_int_t ws_grant_commit(ws_grant_run_t *g,
     ws_redis_handler_pt handler);
 static void ws_grant_committed(void *data, ws_reply_t *reply);
@@ -254,7 +253,6 @@ ws_grant_decide(void *data)
 {
     ws_grant_run_t *g = data;
 
-    int64_t    now_ms;
     ngx_str_t  queued;
 
     g->pub.unsure = 0;
@@ -296,20 +294,9 @@ ws_grant_decide(void *data)
         return;
     }
 
-    now_ms = ws_store_now_ms(g->pub.store);
-
-    if (ws_grant_secrets(g) != NGX_OK
-        || ws_job_acquire(g->w, &g->pub.waiter->provisioner, &g->lease,
-                          &g->hash, now_ms)
-           != NGX_OK)
+    if (ws_grant_acquire(g) != NGX_OK
+        || ws_grant_commit(g, ws_grant_committed) != NGX_OK)
     {
-        ws_grant_end(g, WS_GRANT_FAILED);
-        return;
-    }
-
-    g->lease_ms = g->w->lease_ms;
-
-    if (ws_grant_commit(g, ws_grant_committed) != NGX_OK) {
         ws_grant_end(g, WS_GRANT_FAILED);
     }
 }
@@ -373,50 +360,27 @@ ws_grant_find(ws_grant_run_t *g, ws_dir_ref_t *ref, ngx_uint_t kind,
 }
 
 
-/* once: a second commit has the same */
-
 static ngx_int_t
-ws_grant_secrets(ws_grant_run_t *g)
+ws_grant_acquire(ws_grant_run_t *g)
 {
-    u_char      token[WS_TOKEN_LEN], *p;
-    ngx_str_t   text, secret;
-    ws_uuid_t   lease;
-    ws_token_t  parts;
+    /* once: a second commit has the same */
 
-    if (g->lease.len) {
-        return NGX_OK;
-    }
-
-    text.data = token;
-    text.len = WS_TOKEN_LEN;
-
-    if (ws_token_generate(token) != NGX_OK
-        || ws_token_parse(&text, &parts) != NGX_OK)
+    if (g->lease.id.len == 0
+        && ws_lease_generate(g->pool, &g->id, &g->lease) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    secret = parts.secret;
-
-    g->secret.len = WS_UUID_LEN + 1 + secret.len;
-    g->secret.data = ngx_pnalloc(g->pool, g->secret.len);
-    g->hash.len = WS_TOKEN_HASH_LEN;
-    g->hash.data = ngx_pnalloc(g->pool, g->hash.len);
-
-    if (g->secret.data == NULL || g->hash.data == NULL
-        || ws_token_hash(&secret, g->hash.data) != NGX_OK)
+    if (ws_job_acquire(g->w, &g->pub.waiter->provisioner, &g->lease.id,
+                       &g->lease.agent_hash, ws_store_now_ms(g->pub.store))
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    p = ws_uuid_format(g->secret.data, &g->id);
-    *p++ = '-';
-    ngx_memcpy(p, secret.data, secret.len);
+    g->lease_ms = g->w->lease_ms;
 
-    ws_uuid_generate(&lease);
-    g->lease = ws_uuid_str(g->pool, &lease);
-
-    return g->lease.len ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }
 
 
@@ -512,9 +476,9 @@ ws_grant_hand_over(ws_grant_run_t *g)
         granted.workspace = g->w;
         granted.owner = &g->owner.entry->u.user;
         granted.template = &g->template.entry->u.template;
-        granted.lease = g->lease;
+        granted.lease = g->lease.id;
         granted.lease_ms = g->w->lease_ms;
-        granted.agent_token = g->secret;
+        granted.agent_token = g->lease.agent_token;
         granted.lines = g->lines;
 
         ws_dispatch_leave(waiter);
@@ -623,6 +587,10 @@ ws_grant_end(ws_grant_run_t *g, ngx_uint_t how)
 static ngx_uint_t
 ws_grant_ours(ws_grant_run_t *g)
 {
-    return g->lease.len && g->w->lease.len == g->lease.len
-           && ngx_memcmp(g->w->lease.data, g->lease.data, g->lease.len) == 0;
+    ngx_str_t  *id;
+
+    id = &g->lease.id;
+
+    return id->len && g->w->lease.len == id->len
+           && ngx_memcmp(g->w->lease.data, id->data, id->len) == 0;
 }

@@ -10,30 +10,16 @@
  * Where the next page begins is remembered as a time and the number of jobs
  * of that time already seen: jobs before it may come and go meanwhile.  One
  * that is missed so is found by the next walk.
- *
- * Jobs that nobody here can run may be many, and wait for long, while others
- * come and go behind them: what they need, which never changes, is kept in a
- * tree.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ws_needs.h"
 #include "ws_queue.h"
 
 
-/* when too many are remembered all are forgotten, but not too often */
-#define WS_QUEUE_FORGET_MS  60000
-
-
 typedef struct ws_queue_page_s  ws_queue_page_t;
-
-
-typedef struct {
-    ngx_str_node_t     sn;          /* the job's id; the first member */
-    ws_uuid_t          workspace;
-    size_t             len;         /* of what it needs, which follows */
-} ws_queue_known_t;
 
 
 typedef struct {
@@ -74,10 +60,7 @@ struct ws_queue_s {
     ws_queue_page_t   *pages;       /* of all shards */
     ngx_uint_t         size;        /* of first pages */
     ws_queue_job_t    *last;        /* returned by ws_queue_next() */
-    ngx_rbtree_t       known;       /* ws_queue_known_t */
-    ngx_rbtree_node_t  sentinel;
-    ngx_uint_t         nknown;
-    ngx_msec_t         forgotten;   /* all, the last time */
+    ws_needs_t         known;       /* of jobs that were passed over */
     unsigned           failed:1;
 };
 
@@ -88,7 +71,6 @@ static ngx_int_t ws_queue_fill(ws_queue_page_t *page, ws_reply_t *reply);
 static ngx_int_t ws_queue_details(ws_queue_page_t *page);
 static void ws_queue_detail(void *data, ws_reply_t *reply);
 static ngx_uint_t ws_queue_recall(ws_queue_job_t *job);
-static ws_queue_known_t *ws_queue_known(ws_queue_t *queue, ngx_str_t *job);
 static void ws_queue_drop(ws_queue_page_t *page);
 
 
@@ -108,8 +90,7 @@ ws_queue_create(ngx_pool_t *pool, ws_store_t *store,
     queue->handler = handler;
     queue->data = data;
 
-    ngx_rbtree_init(&queue->known, &queue->sentinel,
-                    ngx_str_rbtree_insert_value);
+    ws_needs_init(&queue->known, store->log);
 
     queue->pages = ngx_pcalloc(pool, store->ks->shards
                                      * sizeof(ws_queue_page_t));
@@ -449,30 +430,19 @@ ws_queue_detail(void *data, ws_reply_t *reply)
 static ngx_uint_t
 ws_queue_recall(ws_queue_job_t *job)
 {
-    ngx_str_t          text;
-    ws_queue_known_t  *known;
+    ws_queue_page_t  *page;
 
-    known = ws_queue_known(job->page->queue, &job->job.id);
+    page = job->page;
 
-    if (known == NULL) {
+    if (ws_needs_find(&page->queue->known, &job->job.id, page->pool,
+                      &job->job.workspace, &job->job.need)
+        != NGX_OK)
+    {
         return 0;
     }
 
-    /* it may be forgotten before the page is */
-
-    text.len = known->len;
-    text.data = ngx_pnalloc(job->page->pool, text.len);
-
-    if (text.data == NULL) {
-        return 0;
-    }
-
-    ngx_memcpy(text.data, (u_char *) (known + 1) + known->sn.str.len,
-               text.len);
-
-    job->job.workspace = known->workspace;
     job->told = 1;
-    job->there = (ws_need_parse(&text, &job->job.need) == NGX_OK);
+    job->there = 1;
 
     return 1;
 }
@@ -481,81 +451,20 @@ ws_queue_recall(ws_queue_job_t *job)
 void
 ws_queue_remember(ws_queue_t *queue)
 {
-    u_char            *p;
-    size_t             len;
-    ngx_str_t         *id;
-    ws_need_t         *need;
-    ws_queue_known_t  *known;
+    ws_queued_t  *job;
 
-    if (queue->last == NULL) {
-        return;
+    if (queue->last) {
+        job = &queue->last->job;
+
+        ws_needs_add(&queue->known, &job->id, &job->workspace, &job->need);
     }
-
-    id = &queue->last->job.id;
-    need = &queue->last->job.need;
-
-    if (ws_queue_known(queue, id)) {
-        return;
-    }
-
-    if (queue->nknown >= WS_QUEUE_KNOWN_MAX) {
-        if (ngx_current_msec - queue->forgotten < WS_QUEUE_FORGET_MS) {
-            return;
-        }
-
-        ws_queue_forget(queue);
-    }
-
-    len = WS_UUID_LEN + 1 + need->tags.len;
-
-    known = ngx_alloc(sizeof(ws_queue_known_t) + id->len + len,
-                      queue->store->log);
-    if (known == NULL) {
-        return;
-    }
-
-    known->workspace = queue->last->job.workspace;
-    known->len = len;
-
-    p = (u_char *) (known + 1);
-
-    known->sn.str.len = id->len;
-    known->sn.str.data = p;
-    known->sn.node.key = ngx_crc32_short(id->data, id->len);
-
-    p = ngx_cpymem(p, id->data, id->len);
-    p = ws_uuid_format(p, &need->org);
-    *p++ = ' ';
-    ngx_memcpy(p, need->tags.data, need->tags.len);
-
-    ngx_rbtree_insert(&queue->known, &known->sn.node);
-    queue->nknown++;
 }
 
 
 void
 ws_queue_forget(ws_queue_t *queue)
 {
-    ws_queue_known_t  *known;
-
-    while (queue->known.root != &queue->sentinel) {
-        known = (ws_queue_known_t *) queue->known.root;
-
-        ngx_rbtree_delete(&queue->known, &known->sn.node);
-        ngx_free(known);
-    }
-
-    queue->nknown = 0;
-    queue->forgotten = ngx_current_msec;
-}
-
-
-static ws_queue_known_t *
-ws_queue_known(ws_queue_t *queue, ngx_str_t *job)
-{
-    return (ws_queue_known_t *)
-               ngx_str_rbtree_lookup(&queue->known, job,
-                                     ngx_crc32_short(job->data, job->len));
+    ws_needs_clear(&queue->known);
 }
 
 

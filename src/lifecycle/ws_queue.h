@@ -15,9 +15,8 @@
 #include "ws_store.h"
 
 
-#define WS_QUEUE_PAGE_MIN   4       /* jobs of a shard read at once, ... */
-#define WS_QUEUE_PAGE_MAX   512     /* ... and after some such pages */
-#define WS_QUEUE_KNOWN_MAX  16384   /* jobs remembered */
+#define WS_QUEUE_PAGE_MIN  4       /* jobs of a shard read at once, ... */
+#define WS_QUEUE_PAGE_MAX  512     /* ... and after some such pages */
 
 
 typedef struct ws_queue_s  ws_queue_t;
