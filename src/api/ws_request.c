@@ -227,7 +227,7 @@ ws_request_reply(void *data, ws_reply_t *reply)
 }
 
 
-/* a request needs few of the references it could have, and a stream keeps it */
+/* a request needs few of those it could have, and a stream keeps them */
 
 ngx_int_t
 ws_request_find(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,

@@ -196,8 +196,8 @@ ngx_int_t ws_request_write(ws_request_t *req, ws_txn_t *txn,
 
 /*
  * One directory entry through a reference of the request (ws_ref_e): as
- * ws_dir_get(), with NGX_ERROR without memory, too; the second answers NGX_DONE
- * instead of NGX_ERROR (503 has been sent).
+ * ws_dir_get(), with NGX_ERROR without memory, too; the second answers
+ * NGX_DONE instead of NGX_ERROR (503 has been sent).
  */
 ngx_int_t ws_request_find(ws_request_t *req, ngx_uint_t ref, ngx_uint_t kind,
     ngx_str_t *key);
