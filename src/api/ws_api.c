@@ -11,6 +11,7 @@
 #include "ws_api.h"
 #include "ws_auth.h"
 #include "ws_body.h"
+#include "ws_layout.h"
 #include "ws_respond.h"
 
 
@@ -87,6 +88,10 @@ ws_api_prepare(ws_request_t *req)
     const ws_endpoint_t  *e;
 
     e = &ws_endpoints[req->route.endpoint];
+
+    if (ws_layout_differs(req->store->layout)) {
+        return ws_respond_unavailable(req);
+    }
 
     rc = (e->needs & WS_NO_USER) ? NGX_OK : ws_auth(req);
 

@@ -10,6 +10,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ws_auth.h"
+#include "ws_layout.h"
 #include "ws_name.h"
 #include "ws_respond.h"
 #include "ws_token.h"
@@ -19,6 +20,7 @@ static ngx_int_t ws_auth_record(ws_request_t *req, ws_token_t *token,
     ws_token_record_t **record);
 static ngx_int_t ws_auth_by_provisioner(ws_request_t *req);
 static ngx_int_t ws_auth_answer(ws_request_t *req, ngx_int_t rc);
+static ngx_int_t ws_auth_layout(ws_request_t *req);
 static ngx_int_t ws_auth_identity(ws_request_t *req);
 static ngx_int_t ws_auth_user(ws_request_t *req, const ws_uuid_t *id);
 
@@ -29,7 +31,7 @@ ws_auth(ws_request_t *req)
     ngx_int_t  rc;
 
     if (req->user) {
-        return NGX_OK;
+        return ws_auth_layout(req);
     }
 
     if (req->conf->identity) {
@@ -54,6 +56,8 @@ ws_auth_answer(ws_request_t *req, ngx_int_t rc)
     switch (rc) {
 
     case NGX_OK:
+        return ws_auth_layout(req);
+
     case NGX_AGAIN:
         return rc;
 
@@ -63,6 +67,19 @@ ws_auth_answer(ws_request_t *req, ngx_int_t rc)
     default:
         return ws_respond_unavailable(req);
     }
+}
+
+
+/*
+ * Who is known here has been read after the layout was: if that is not known
+ * all the same, it could not be read.
+ */
+
+static ngx_int_t
+ws_auth_layout(ws_request_t *req)
+{
+    return ws_layout_agrees(req->store->layout) ? NGX_OK
+                                                : ws_respond_unavailable(req);
 }
 
 
@@ -99,7 +116,7 @@ ngx_int_t
 ws_auth_provisioner(ws_request_t *req)
 {
     if (req->provisioner) {
-        return NGX_OK;
+        return ws_auth_layout(req);
     }
 
     return ws_auth_answer(req, ws_auth_by_provisioner(req));

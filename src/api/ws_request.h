@@ -50,6 +50,7 @@ struct ws_loc_conf_s {
     ngx_http_complex_value_t   *identity;
     ngx_msec_t                  agent_timeout;  /* silence that means gone */
     ws_store_conf_t            *store;
+    ngx_uint_t                  shards;     /* of the store */
     ngx_shm_zone_t             *cache;      /* NULL: not used here */
     ws_tz_db_t                **tz;         /* the zones, loaded last */
     ws_loc_conf_t              *apis;       /* of a server: locations ... */

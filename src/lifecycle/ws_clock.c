@@ -7,6 +7,7 @@
 #include <ngx_event.h>
 #include "ws_clock.h"
 #include "ws_clock_item.h"
+#include "ws_layout.h"
 
 
 struct ws_clock_s {
@@ -100,7 +101,8 @@ ws_clock_timer(ngx_event_t *ev)
 
     ngx_add_timer(ev, WS_CLOCK_TICK_MS - 50 + ngx_random() % 100);
 
-    if (clock->cmd || clock->items) {
+    if (clock->cmd || clock->items || !ws_layout_agrees(clock->store->layout))
+    {
         return;
     }
 

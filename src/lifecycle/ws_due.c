@@ -221,16 +221,6 @@ ws_due_diff(ws_txn_t *txn, ws_keyspace_t *ks, ngx_uint_t shard,
 
     key = ws_key(txn->pool, ks, shard, "due", NULL, NULL);
 
-    if (before) {
-        e = before->elts;
-
-        for (i = 0; i < before->nelts; i++) {
-            if (ws_due_find(after, &e[i].member) == NULL) {
-                ws_txn_command(txn, "ZREM", key, 1, &e[i].member);
-            }
-        }
-    }
-
     e = after->elts;
 
     for (i = 0; i < after->nelts; i++) {
@@ -242,6 +232,14 @@ ws_due_diff(ws_txn_t *txn, ws_keyspace_t *ks, ngx_uint_t shard,
 
         score = ws_int_str(txn->pool, e[i].at_ms);
         ws_txn_command(txn, "ZADD", key, 2, &score, &e[i].member);
+    }
+
+    e = before ? before->elts : NULL;
+
+    for (i = 0; before && i < before->nelts; i++) {
+        if (ws_due_find(after, &e[i].member) == NULL) {
+            ws_txn_command(txn, "ZREM", key, 1, &e[i].member);
+        }
     }
 }
 

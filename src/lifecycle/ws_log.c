@@ -91,7 +91,7 @@ ws_log_append(ws_log_t *log, ws_txn_t *txn, json_t *lines,
 
     value = ws_int_str(log->pool, log->count);
     ws_txn_command(txn, "HSET", job, 2, &field, &value);
-    ws_txn_publish(txn, key, value);
+    ws_txn_publish(txn, log->ks, key, value);
 
     value = ws_int_str(log->pool, WS_LOG_KEPT_S);
     ws_txn_command(txn, "EXPIRE", key, 1, &value);

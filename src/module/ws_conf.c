@@ -16,6 +16,9 @@
 #define WS_PREFIX    "/api/v2"
 
 
+static char *ws_conf_shards_merge(ngx_conf_t *cf, ws_loc_conf_t *conf);
+
+
 void *
 ws_conf_create_main(ngx_conf_t *cf)
 {
@@ -58,6 +61,7 @@ ws_conf_create_loc(ngx_conf_t *cf)
     wlcf->identity = NGX_CONF_UNSET_PTR;
     wlcf->agent_timeout = NGX_CONF_UNSET_MSEC;
     wlcf->store = NGX_CONF_UNSET_PTR;
+    wlcf->shards = NGX_CONF_UNSET_UINT;
     wlcf->cache = NGX_CONF_UNSET_PTR;
 
     return wlcf;
@@ -100,6 +104,7 @@ ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->agent_timeout, prev->agent_timeout,
                               WS_AGENT_TIMEOUT_MS);
     ngx_conf_merge_ptr_value(conf->store, prev->store, NULL);
+    ngx_conf_merge_uint_value(conf->shards, prev->shards, 1);
 
     if (conf->enabled && conf->store == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -116,7 +121,38 @@ ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         server->apis = conf;
     }
 
+    if (ws_conf_shards_merge(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ws_conf_cache_merge(cf, prev, conf);
+}
+
+
+static char *
+ws_conf_shards_merge(ngx_conf_t *cf, ws_loc_conf_t *conf)
+{
+    ws_store_conf_t  *store;
+
+    store = conf->store;
+
+    if (!conf->enabled) {
+        return NGX_CONF_OK;
+    }
+
+    if (store->ks.shards == 0) {
+        store->ks.shards = conf->shards;
+    }
+
+    if (store->ks.shards != conf->shards) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"workspace_shards\" has two values, %ui and %ui, for "
+                      "the same \"workspace_redis\"",
+                      store->ks.shards, conf->shards);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -157,6 +193,35 @@ ws_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (wlcf->prefix.len == 1) {
         wlcf->prefix.len = 0;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ws_conf_shards(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ws_loc_conf_t  *wlcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (wlcf->shards != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1 || n > WS_UUID_SHARDS_MAX || (n & (n - 1))) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"workspace_shards\" value \"%V\": "
+                           "expected a power of two from 1 to %d",
+                           &value[1], WS_UUID_SHARDS_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    wlcf->shards = n;
 
     return NGX_CONF_OK;
 }

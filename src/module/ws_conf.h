@@ -30,6 +30,7 @@ char *ws_conf_cache_merge(ngx_conf_t *cf, ws_loc_conf_t *prev,
 /* directives, see docs/directives.md */
 char *ws_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ws_conf_shards(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -94,6 +94,13 @@ ws_conf_cache_merge(ngx_conf_t *cf, ws_loc_conf_t *prev, ws_loc_conf_t *conf)
         return NGX_CONF_OK;
     }
 
+    if (store->redis.kind == WS_REDIS_CLUSTER) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"workspace_cache\" cannot be used with a cluster: "
+                      "expected \"workspace_cache off\"");
+        return NGX_CONF_ERROR;
+    }
+
     /* a change made anywhere has to be known everywhere at once */
 
     if (store->zone && store->zone != conf->cache) {

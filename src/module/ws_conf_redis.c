@@ -44,6 +44,8 @@ static char *ws_conf_database(ngx_conf_t *cf, ws_store_conf_t *store,
     ngx_str_t *value);
 static char *ws_conf_key_prefix(ngx_conf_t *cf, ws_store_conf_t *store,
     ngx_str_t *value);
+static char *ws_conf_pubsub(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value);
 static char *ws_conf_connect_timeout(ngx_conf_t *cf, ws_store_conf_t *store,
     ngx_str_t *value);
 static char *ws_conf_send_timeout(ngx_conf_t *cf, ws_store_conf_t *store,
@@ -58,6 +60,7 @@ static const ws_conf_parameter_t  ws_conf_parameters[] = {
     { ngx_string("password="),        ws_conf_password },
     { ngx_string("db="),              ws_conf_database },
     { ngx_string("prefix="),          ws_conf_key_prefix },
+    { ngx_string("pubsub="),          ws_conf_pubsub },
     { ngx_string("connect_timeout="), ws_conf_connect_timeout },
     { ngx_string("send_timeout="),    ws_conf_send_timeout },
     { ngx_string("read_timeout="),    ws_conf_read_timeout },
@@ -89,7 +92,6 @@ ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    store->ks.shards = 1;
     ngx_str_set(&store->ks.prefix, WS_KEY_PREFIX);
     ngx_str_set(&store->redis.client_name, "nginx-workspace");
     store->redis.connect_timeout = WS_CONNECT_TIMEOUT;
@@ -137,14 +139,18 @@ ws_conf_redis_url(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *text,
 
     /* what is not there yet is refused here, by its name */
 
-    if (url.kind != WS_REDIS_ONE) {
+    if (url.kind == WS_REDIS_SENTINEL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid URL in \"workspace_redis\": expected "
-                           "\"redis://\", \"rediss://\" or \"unix:\", %s is "
-                           "not supported yet",
-                           url.kind == WS_REDIS_CLUSTER ? "a cluster"
-                                                        : "Sentinel");
+                           "\"redis://\", \"rediss://\", \"unix:\", "
+                           "\"cluster://\" or \"clusters://\", Sentinel is "
+                           "not supported yet");
         return NGX_CONF_ERROR;
+    }
+
+    if (url.kind == WS_REDIS_CLUSTER) {
+        store->redis.sharded = 1;
+        store->ks.sharded = 1;
     }
 
     store->redis.kind = url.kind;
@@ -321,9 +327,9 @@ ws_conf_redis_parameter(ngx_conf_t *cf, ws_store_conf_t *store,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown parameter \"%V\" in \"workspace_redis\": "
                        "expected username=, password=, db=, prefix=, "
-                       "connect_timeout=, send_timeout=, read_timeout=, "
-                       "ssl_ca=, ssl_certificate=, ssl_certificate_key=, "
-                       "ssl_name= or ssl_verify=",
+                       "pubsub=, connect_timeout=, send_timeout=, "
+                       "read_timeout=, ssl_ca=, ssl_certificate=, "
+                       "ssl_certificate_key=, ssl_name= or ssl_verify=",
                        value);
 
     return NGX_CONF_ERROR;
@@ -410,7 +416,12 @@ ws_conf_database(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *value)
 {
     store->redis.db = ngx_atoi(value->data, value->len);
 
-    return store->redis.db == NGX_ERROR ? "a number" : NGX_CONF_OK;
+    if (store->redis.db == NGX_ERROR) {
+        return "a number";
+    }
+
+    return (store->redis.db && store->redis.kind == WS_REDIS_CLUSTER)
+           ? "0, a cluster has no other database" : NGX_CONF_OK;
 }
 
 
@@ -434,6 +445,34 @@ ws_conf_key_prefix(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *value)
     }
 
     store->ks.prefix = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+/* how a cluster tells of changes: where they happen, or to all its nodes */
+
+static char *
+ws_conf_pubsub(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *value)
+{
+    ngx_uint_t  sharded;
+
+    if (ngx_strcmp(value->data, "sharded") == 0) {
+        sharded = 1;
+
+    } else if (ngx_strcmp(value->data, "plain") == 0) {
+        sharded = 0;
+
+    } else {
+        return "\"sharded\" or \"plain\"";
+    }
+
+    if (sharded && store->redis.kind != WS_REDIS_CLUSTER) {
+        return "\"plain\", \"sharded\" is for a cluster";
+    }
+
+    store->redis.sharded = sharded;
+    store->ks.sharded = sharded;
 
     return NGX_CONF_OK;
 }

@@ -59,6 +59,13 @@ ws_worker_init(ngx_cycle_t *cycle)
 
         stores[i]->ks.tz = wmcf->tz;
 
+        if (stores[i]->ks.shards == 0) {
+
+            /* no location uses it */
+
+            continue;
+        }
+
         stores[i]->store = ws_store_create(cycle->pool, stores[i], cycle->log);
         if (stores[i]->store == NULL) {
             return NGX_ERROR;

@@ -19,6 +19,7 @@
 #include <ngx_event.h>
 #include <ws_reply.h>
 #include <ws_redis.h>
+#include <ws_redis_cluster.h>
 #include <ws_redis_cmd.h>
 
 
@@ -29,6 +30,8 @@
 static void ws_redis_timer_handler(ngx_event_t *ev);
 
 static void ws_redis_fill(void *data);
+static ngx_int_t ws_redis_asking(ws_redis_t *redis);
+static ws_redis_cmd_t *ws_redis_expecting(ws_redis_t *redis);
 static ngx_int_t ws_redis_reply(void *data, ws_reply_t *reply);
 static ngx_uint_t ws_redis_moved(ws_redis_t *redis);
 static void ws_redis_closed(void *data, ngx_uint_t lost);
@@ -45,6 +48,23 @@ static ws_redis_conn_ops_t  ws_redis_ops = {
 
 ws_redis_t *
 ws_redis_create(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
+{
+    ws_redis_t  *redis;
+
+    redis = ws_redis_create_one(pool, conf, log);
+
+    if (redis && conf->kind == WS_REDIS_CLUSTER
+        && ws_redis_route_init(redis, pool, conf, log) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return redis;
+}
+
+
+ws_redis_t *
+ws_redis_create_one(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
 {
     ws_redis_t  *redis;
 
@@ -106,6 +126,10 @@ ws_redis_close(ws_redis_t *redis)
 
     ws_redis_conn_shut(&redis->conn);
     ws_redis_closed(redis, 0);
+
+    if (redis->cluster) {
+        ws_redis_route_close(redis);
+    }
 }
 
 
@@ -128,6 +152,11 @@ ws_redis_fill(void *data)
                 return;
             }
 
+            if (cmd->ask && !cmd->asked && ws_redis_asking(redis) != NGX_OK) {
+                return;
+            }
+
+            cmd->asked = cmd->ask;
             cmd->begin = redis->conn.put;
         }
 
@@ -145,23 +174,68 @@ ws_redis_fill(void *data)
 }
 
 
+/* allows the next command to see a slot that is being imported */
+
+static ngx_int_t
+ws_redis_asking(ws_redis_t *redis)
+{
+    static u_char  asking[] = "*1\r\n$6\r\nASKING\r\n";
+
+    if (ws_redis_conn_room(&redis->conn) < sizeof(asking) - 1) {
+        return NGX_AGAIN;
+    }
+
+    (void) ws_redis_conn_put(&redis->conn, asking, sizeof(asking) - 1);
+
+    return NGX_OK;
+}
+
+
+/* the command that the next reply belongs to, or NULL */
+
+static ws_redis_cmd_t *
+ws_redis_expecting(ws_redis_t *redis)
+{
+    ngx_queue_t     *q;
+    ws_redis_cmd_t  *cmd;
+
+    if (!ngx_queue_empty(&redis->flight)) {
+        q = ngx_queue_head(&redis->flight);
+        cmd = ngx_queue_data(q, ws_redis_cmd_t, queue);
+
+        return (cmd->asked || redis->conn.sent >= cmd->begin + cmd->len)
+               ? cmd : NULL;
+    }
+
+    if (!ngx_queue_empty(&redis->waiting)) {
+        q = ngx_queue_head(&redis->waiting);
+        cmd = ngx_queue_data(q, ws_redis_cmd_t, queue);
+
+        return cmd->asked ? cmd : NULL;
+    }
+
+    return NULL;
+}
+
+
 static ngx_int_t
 ws_redis_reply(void *data, ws_reply_t *reply)
 {
     ws_redis_t *redis = data;
 
-    ngx_queue_t     *q;
     ws_redis_cmd_t  *cmd;
 
-    q = ngx_queue_head(&redis->flight);
-    cmd = ngx_queue_data(q, ws_redis_cmd_t, queue);
+    cmd = ws_redis_expecting(redis);
 
-    if (ngx_queue_empty(&redis->flight)
-        || redis->conn.sent < cmd->begin + cmd->len)
-    {
+    if (cmd == NULL) {
         ngx_log_error(NGX_LOG_ERR, &redis->conn.log, 0,
                       "reply to no command: \"%V\"", &reply->str);
         return NGX_ERROR;
+    }
+
+    if (cmd->asked) {
+        cmd->asked = 0;
+        return NGX_OK;
     }
 
     if (cmd->script && cmd->handler && ws_reply_is_error(reply, "NOSCRIPT")
@@ -170,11 +244,15 @@ ws_redis_reply(void *data, ws_reply_t *reply)
         return NGX_OK;
     }
 
-    if (reply->type == WS_REPLY_ERROR) {
-        ws_redis_conn_refused(&redis->conn, reply);
+    if (redis->front == NULL || ws_redis_route_reply(cmd, reply) == NGX_OK) {
+
+        if (reply->type == WS_REPLY_ERROR) {
+            ws_redis_conn_refused(&redis->conn, reply);
+        }
+
+        ws_redis_finish(cmd, reply);
     }
 
-    ws_redis_finish(cmd, reply);
     ws_redis_timer(redis);
 
     /* what has not begun to be sent is kept for the next connection */
@@ -215,6 +293,10 @@ ws_redis_closed(void *data, ngx_uint_t lost)
     ngx_queue_t     *q, failed;
     ws_redis_cmd_t  *cmd;
 
+    if (redis->front && !redis->conn.shut) {
+        ws_redis_cluster_refresh(redis->front->cluster);
+    }
+
     ngx_queue_init(&failed);
     ngx_queue_add(&failed, &redis->flight);
     ngx_queue_init(&redis->flight);
@@ -235,6 +317,7 @@ ws_redis_closed(void *data, ngx_uint_t lost)
         }
 
         cmd->put = 0;
+        cmd->asked = 0;
 
         if (!lost || cmd->handler == NULL
             || (ngx_msec_int_t) (cmd->deadline - ngx_current_msec) <= 0)

@@ -18,6 +18,12 @@
  * is kept, both within their own deadline.  The first reconnection is
  * immediate.  When that fails everything waiting gets no answer and, for a
  * while growing from 50 to 500 ms, new commands are refused at once.
+ *
+ * With a cluster (conf.kind) a ws_redis_t stands for one such connection to
+ * each of its primaries.  A command goes where its first key is, argv[1], and
+ * follows it when it has moved, within its own deadline (ws_redis_cluster.h);
+ * commands with the same hash tag are answered in the order of their issue,
+ * others in any order.
  */
 
 
@@ -34,6 +40,9 @@
 
 typedef struct ws_redis_s      ws_redis_t;
 typedef struct ws_redis_cmd_s  ws_redis_cmd_t;
+
+/* what a worker knows of a cluster, see ws_redis_cluster.h */
+typedef struct ws_redis_cluster_s  ws_redis_cluster_t;
 
 
 /*
@@ -65,6 +74,11 @@ typedef struct {
 
     size_t                      max_pending_bytes;  /* 0: 16 MB */
     ngx_uint_t                  max_pending;        /* 0: 16384 commands */
+
+    unsigned                    sharded:1;  /* a cluster's channels are */
+
+    ws_redis_cluster_t         *cluster;    /* in a worker, made by the first
+                                               ws_redis_create() */
 } ws_redis_conf_t;
 
 

@@ -13,6 +13,7 @@
 #include <ngx_sha1.h>
 #include <ws_redis_cmd.h>
 #include <ws_resp.h>
+#include <ws_slot.h>
 
 
 static ws_redis_cmd_t *ws_redis_add(ws_redis_t *redis, ws_script_t *script,
@@ -77,9 +78,23 @@ static ws_redis_cmd_t *
 ws_redis_add(ws_redis_t *redis, ws_script_t *script, ngx_uint_t argc,
     ngx_str_t *argv)
 {
+    ws_redis_t      *front;
+    ngx_uint_t       slot;
     ws_redis_cmd_t  *cmd;
 
-    if (redis->conn.shut || ws_redis_conn_delay(&redis->conn)
+    if (redis->conn.shut) {
+        return NULL;
+    }
+
+    front = redis->cluster ? redis : NULL;
+    slot = 0;
+
+    if (front) {
+        slot = ws_slot(&argv[1]);
+        redis = ws_redis_route(front, slot);
+    }
+
+    if (redis == NULL || ws_redis_conn_delay(&redis->conn)
         || redis->pending >= redis->max_pending)
     {
         return NULL;
@@ -97,20 +112,75 @@ ws_redis_add(ws_redis_t *redis, ws_script_t *script, ngx_uint_t argc,
         return NULL;
     }
 
-    cmd->redis = redis;
     cmd->start = ws_redis_now();
     cmd->deadline = ngx_current_msec + redis->conn.conf->read_timeout;
+    cmd->slot = slot;
+    cmd->serial = front ? ++front->serial : 0;
 
+    ngx_queue_init(&cmd->order);
+
+    ws_redis_enqueue(redis, cmd);
+
+    return cmd;
+}
+
+
+void
+ws_redis_enqueue(ws_redis_t *redis, ws_redis_cmd_t *cmd)
+{
+    ngx_queue_t     *q;
+    ws_redis_cmd_t  *other;
+
+    cmd->redis = redis;
+
+    /* a new one's deadline is the last, one that comes from elsewhere .. */
+
+    for (q = ngx_queue_last(&redis->deadlines);
+         q != ngx_queue_sentinel(&redis->deadlines);
+         q = ngx_queue_prev(q))
+    {
+        other = ngx_queue_data(q, ws_redis_cmd_t, by_deadline);
+
+        if ((ngx_msec_int_t) (cmd->deadline - other->deadline) >= 0) {
+            break;
+        }
+    }
+
+    ngx_queue_insert_after(q, &cmd->by_deadline);
     ngx_queue_insert_tail(&redis->waiting, &cmd->queue);
-    ngx_queue_insert_tail(&redis->deadlines, &cmd->by_deadline);
+
+    /* .. may be the first: the timer was set for a later one */
+
+    if (ngx_queue_head(&redis->deadlines) == &cmd->by_deadline
+        && redis->timer.timer_set)
+    {
+        ngx_del_timer(&redis->timer);
+    }
 
     redis->pending++;
     redis->pending_bytes += cmd->len;
 
     ws_redis_timer(redis);
-    ws_redis_conn_wake(&redis->conn);
 
-    return cmd;
+    if (redis->cluster == NULL) {
+        ws_redis_conn_wake(&redis->conn);
+    }
+}
+
+
+void
+ws_redis_dequeue(ws_redis_cmd_t *cmd)
+{
+    ngx_queue_remove(&cmd->queue);
+    ngx_queue_init(&cmd->queue);
+    ngx_queue_remove(&cmd->by_deadline);
+    ngx_queue_init(&cmd->by_deadline);
+
+    cmd->redis->pending--;
+    cmd->redis->pending_bytes -= cmd->len;
+
+    cmd->put = 0;
+    cmd->asked = 0;
 }
 
 
@@ -256,11 +326,17 @@ ws_redis_finish(ws_redis_cmd_t *cmd, ws_reply_t *reply)
 static void
 ws_redis_free(ws_redis_cmd_t *cmd)
 {
-    ngx_queue_remove(&cmd->queue);
-    ngx_queue_remove(&cmd->by_deadline);
+    ws_redis_dequeue(cmd);
 
-    cmd->redis->pending--;
-    cmd->redis->pending_bytes -= cmd->len;
+    if (cmd->displaced) {
+        ws_redis_route_end(cmd);
+    }
+
+    ngx_queue_remove(&cmd->order);
+
+    if (cmd->arena) {
+        ngx_destroy_pool(cmd->arena);
+    }
 
     ngx_free(cmd->bytes);
     ngx_free(cmd);

@@ -30,6 +30,21 @@ struct ws_redis_s {
 
     ws_redis_quit_pt            quit;
     void                       *quit_data;
+
+    /*
+     * One of a cluster's connections has a front: what the module issues its
+     * commands to.  That has the cluster, and no connection; its waiting
+     * commands are those that do not know yet where to go.
+     */
+    ws_redis_t                 *front;
+    ws_redis_cluster_t         *cluster;
+    struct ws_redis_node_s     *node;
+    ngx_uint_t                  role;
+    ngx_queue_t                 displaced;  /* see ws_redis_route.c */
+    ngx_queue_t                 held;
+    uint64_t                    serial;     /* of the last command issued */
+    ngx_event_t                 settle;
+    ngx_event_t                 again;
 };
 
 
@@ -54,6 +69,18 @@ struct ws_redis_cmd_s {
     unsigned                    resent:1;
     unsigned                    touched:1;  /* was sent on a connection lost */
     unsigned                    done:1;     /* its handler runs */
+
+    /* of a cluster: */
+
+    unsigned                    ask:1;      /* ASKING has to precede it */
+    unsigned                    asked:1;    /* and did; its reply is to come */
+    unsigned                    displaced:1;
+    unsigned                    slot:14;
+    ngx_uint_t                  redirects;
+    uint64_t                    serial;
+    ngx_queue_t                 order;      /* displaced */
+    ws_reply_t                 *reply;      /* held back, .. */
+    ngx_pool_t                 *arena;      /* .. and what it lies in */
 };
 
 
@@ -72,6 +99,43 @@ ngx_int_t ws_redis_eval(ws_redis_cmd_t *cmd);
  * Sets the timer when there are commands, deletes it when there are none.
  */
 void ws_redis_timer(ws_redis_t *redis);
+
+/*
+ * Has redis send cmd, which is in no list; takes it out of redis' lists, as if
+ * it had never been sent.
+ */
+void ws_redis_enqueue(ws_redis_t *redis, ws_redis_cmd_t *cmd);
+void ws_redis_dequeue(ws_redis_cmd_t *cmd);
+
+
+/*
+ * ws_redis_route.c: a cluster's commands.
+ */
+
+/* prepares the front of a role (ws_redis_cluster.h) */
+ngx_int_t ws_redis_route_init(ws_redis_t *front, ngx_pool_t *pool,
+    ws_redis_conf_t *conf, ngx_log_t *log);
+
+/*
+ * The connection for commands of a slot; the front itself if that is not known
+ * yet; NULL: there is none now.
+ */
+ws_redis_t *ws_redis_route(ws_redis_t *front, ngx_uint_t slot);
+
+/*
+ * A reply has come for cmd.  NGX_OK: it goes on to its handler; NGX_DONE: not
+ * now, cmd is on its way to another node or waits for commands before it.
+ */
+ngx_int_t ws_redis_route_reply(ws_redis_cmd_t *cmd, ws_reply_t *reply);
+
+/* cmd, which was displaced, is about to end */
+void ws_redis_route_end(ws_redis_cmd_t *cmd);
+
+/* what waits in the front is sent, if it is known where to */
+void ws_redis_route_known(ws_redis_t *front);
+
+/* the same for exit: all that the front has gets no answer */
+void ws_redis_route_close(ws_redis_t *front);
 
 
 #endif /* _WS_REDIS_CMD_H_INCLUDED_ */

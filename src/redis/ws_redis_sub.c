@@ -24,81 +24,21 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <ws_reply.h>
-#include <ws_redis_conn.h>
-#include <ws_redis_sub.h>
+#include <ws_redis_cluster.h>
+#include <ws_redis_subs.h>
 
 
-#define WS_SUB_PING    10000        /* ms */
+#define WS_SUB_PING           10000     /* ms */
 #define WS_SUB_PING_TRACKING  1000
-#define WS_SUB_BATCH   500          /* channels in a command */
-#define WS_SUB_PREFIX  64           /* bytes: "*501 $9 SUBSCRIBE" */
-#define WS_SUB_EXTRA   16           /* bytes: "$1024", two line ends */
 
 
-typedef struct {
-    ws_redis_quit_pt            handler;
-    void                       *data;
-} ws_redis_sub_hook_t;
-
-
-struct ws_redis_sub_s {
-    ws_redis_conn_t             conn;
-
-    ngx_rbtree_t                entries;
-    ngx_rbtree_node_t           sentinel;
-
-    ngx_queue_t                 subscribe;
-    ngx_queue_t                 unsubscribe;
-    ngx_queue_t                 active;
-
-    ngx_event_t                 retry;
-    ngx_event_t                 check;
-    ngx_msec_t                  ping_every;
-
-    ws_redis_sub_hook_t         hooks[WS_SUB_HOOKS];
-    ngx_uint_t                  nhooks;
-
-    unsigned                    ping:1;         /* to be sent */
-    unsigned                    expecting:1;    /* a reply, until check */
-    unsigned                    alive:1;        /* a reply came */
-};
-
-
-struct ws_redis_sub_entry_s {
-    ngx_str_node_t              node;
-    ngx_queue_t                 queue;
-    ws_redis_channel_t         *channel;    /* NULL: not wanted any more */
-    ngx_uint_t                  pending;    /* confirmations to come */
-
-    unsigned                    subscribed:1;   /* by the last command sent */
-    unsigned                    ready:1;
-};
-
-
-static ws_redis_sub_entry_t *ws_redis_sub_find(ws_redis_sub_t *sub,
-    ngx_str_t *name);
 static ws_redis_sub_entry_t *ws_redis_sub_add(ws_redis_sub_t *sub,
     ngx_str_t *name);
-static void ws_redis_sub_free(ws_redis_sub_t *sub,
-    ws_redis_sub_entry_t *entry);
-static void ws_redis_sub_move(ngx_queue_t *list, ws_redis_sub_entry_t *entry);
 static ngx_uint_t ws_redis_sub_empty(ws_redis_sub_t *sub);
-static void ws_redis_sub_start(ws_redis_sub_t *sub);
 static void ws_redis_sub_retry_handler(ngx_event_t *ev);
 static void ws_redis_sub_check_handler(ngx_event_t *ev);
-static void ws_redis_sub_expect(ws_redis_sub_t *sub);
-
-static void ws_redis_sub_fill(void *data);
-static void ws_redis_sub_send(ws_redis_sub_t *sub, ngx_queue_t *list,
-    ngx_uint_t subscribe);
-static ngx_int_t ws_redis_sub_reply(void *data, ws_reply_t *reply);
-static void ws_redis_sub_message(ws_redis_sub_t *sub, ws_reply_t *elts);
-static ngx_int_t ws_redis_sub_confirm(ws_redis_sub_t *sub, ngx_str_t *name,
-    ngx_uint_t subscribed);
 static void ws_redis_sub_closed(void *data, ngx_uint_t lost);
 static void ws_redis_sub_reset(ws_redis_sub_t *sub, ngx_queue_t *losing);
-static void ws_redis_sub_quit(void *data);
 
 
 static ws_redis_conn_ops_t  ws_redis_sub_ops = {
@@ -111,6 +51,26 @@ static ws_redis_conn_ops_t  ws_redis_sub_ops = {
 
 ws_redis_sub_t *
 ws_redis_sub_create(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
+{
+    ws_redis_sub_t  *sub;
+
+    sub = ws_redis_sub_create_one(pool, conf, log);
+
+    /* what is published plainly reaches every node: any will do */
+
+    if (sub && conf->kind == WS_REDIS_CLUSTER && conf->sharded
+        && ws_redis_subs_init(sub, pool, conf, log) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return sub;
+}
+
+
+ws_redis_sub_t *
+ws_redis_sub_create_one(ngx_pool_t *pool, ws_redis_conf_t *conf,
+    ngx_log_t *log)
 {
     ws_redis_sub_t  *sub;
 
@@ -184,12 +144,17 @@ ws_redis_sub_on_quit(ws_redis_sub_t *sub, ws_redis_quit_pt handler,
 }
 
 
-static void
+void
 ws_redis_sub_quit(void *data)
 {
     ws_redis_sub_t  *sub = data;
 
     ngx_uint_t  i;
+
+    if (sub->front) {
+        ws_redis_conn_quit(&sub->front->conn);
+        return;
+    }
 
     for (i = 0; i < sub->nhooks; i++) {
         sub->hooks[i].handler(sub->hooks[i].data);
@@ -204,6 +169,10 @@ ws_redis_subscribe(ws_redis_sub_t *sub, ws_redis_channel_t *ch)
 
     if (sub->conn.shut || ch->name.len == 0 || ch->name.len > WS_CHANNEL_MAX) {
         return NGX_ERROR;
+    }
+
+    if (sub->cluster) {
+        return ws_redis_subs_subscribe(sub, ch);
     }
 
     entry = ws_redis_sub_find(sub, &ch->name);
@@ -236,10 +205,28 @@ ws_redis_unsubscribe(ws_redis_sub_t *sub, ws_redis_channel_t *ch)
     entry = ch->entry;
 
     if (entry == NULL) {
+
+        if (ch->parked) {
+            ch->parked = 0;
+            ngx_queue_remove(&ch->queue);
+        }
+
         return;
     }
 
     ch->entry = NULL;
+
+    ws_redis_sub_drop(entry);
+}
+
+
+void
+ws_redis_sub_drop(ws_redis_sub_entry_t *entry)
+{
+    ws_redis_sub_t  *sub;
+
+    sub = entry->sub;
+
     entry->channel = NULL;
     entry->ready = 0;
 
@@ -254,7 +241,7 @@ ws_redis_unsubscribe(ws_redis_sub_t *sub, ws_redis_channel_t *ch)
         return;
     }
 
-    ws_redis_sub_free(sub, entry);
+    ws_redis_sub_free(entry);
 }
 
 
@@ -269,6 +256,10 @@ ws_redis_sub_close(ws_redis_sub_t *sub)
     }
 
     ws_redis_conn_shut(&sub->conn);
+
+    if (sub->cluster) {
+        ws_redis_subs_close(sub);
+    }
 
     if (sub->retry.timer_set) {
         ngx_del_timer(&sub->retry);
@@ -286,12 +277,12 @@ ws_redis_sub_close(ws_redis_sub_t *sub)
         entry = ngx_queue_data(ngx_queue_head(&sub->subscribe),
                                ws_redis_sub_entry_t, queue);
         entry->channel->entry = NULL;
-        ws_redis_sub_free(sub, entry);
+        ws_redis_sub_free(entry);
     }
 }
 
 
-static ws_redis_sub_entry_t *
+ws_redis_sub_entry_t *
 ws_redis_sub_find(ws_redis_sub_t *sub, ngx_str_t *name)
 {
     /* the node is the first member */
@@ -319,6 +310,8 @@ ws_redis_sub_add(ws_redis_sub_t *sub, ngx_str_t *name)
     entry->node.str.data = (u_char *) (entry + 1);
     ngx_memcpy(entry->node.str.data, name->data, name->len);
 
+    entry->sub = sub;
+    entry->slot = sub->front ? ws_slot(name) : 0;
     entry->node.node.key = ngx_crc32_long(name->data, name->len);
 
     ngx_rbtree_insert(&sub->entries, &entry->node.node);
@@ -328,16 +321,16 @@ ws_redis_sub_add(ws_redis_sub_t *sub, ngx_str_t *name)
 }
 
 
-static void
-ws_redis_sub_free(ws_redis_sub_t *sub, ws_redis_sub_entry_t *entry)
+void
+ws_redis_sub_free(ws_redis_sub_entry_t *entry)
 {
     ngx_queue_remove(&entry->queue);
-    ngx_rbtree_delete(&sub->entries, &entry->node.node);
+    ngx_rbtree_delete(&entry->sub->entries, &entry->node.node);
     ngx_free(entry);
 }
 
 
-static void
+void
 ws_redis_sub_move(ngx_queue_t *list, ws_redis_sub_entry_t *entry)
 {
     ngx_queue_remove(&entry->queue);
@@ -352,13 +345,13 @@ ws_redis_sub_empty(ws_redis_sub_t *sub)
 }
 
 
-/* sends what is to be sent, now or once there is a connection */
-
-static void
+void
 ws_redis_sub_start(ws_redis_sub_t *sub)
 {
-    ngx_msec_t  delay;
+    ngx_msec_t       delay;
+    ws_redis_sub_t  *front;
 
+    front = sub->front ? sub->front : sub;
     delay = ws_redis_conn_delay(&sub->conn);
 
     if (delay == 0) {
@@ -370,7 +363,7 @@ ws_redis_sub_start(ws_redis_sub_t *sub)
 
         /* who waits for the news of a graceful quit may wait for this timer */
 
-        sub->retry.cancelable = (sub->nhooks == 0 || sub->conn.quit);
+        sub->retry.cancelable = (front->nhooks == 0 || front->conn.quit);
         ngx_add_timer(&sub->retry, delay);
     }
 }
@@ -395,9 +388,7 @@ ws_redis_sub_retry_handler(ngx_event_t *ev)
 }
 
 
-/* a command was sent: there must be a sign of life before long */
-
-static void
+void
 ws_redis_sub_expect(ws_redis_sub_t *sub)
 {
     if (sub->expecting) {
@@ -449,221 +440,6 @@ ws_redis_sub_check_handler(ngx_event_t *ev)
 
 
 static void
-ws_redis_sub_fill(void *data)
-{
-    ws_redis_sub_t *sub = data;
-
-    static u_char  ping[] = "*1\r\n$4\r\nPING\r\n";
-
-    while (!ngx_queue_empty(&sub->subscribe)
-           && ws_redis_conn_room(&sub->conn) > WS_SUB_PREFIX + WS_SUB_EXTRA
-                                               + WS_CHANNEL_MAX)
-    {
-        ws_redis_sub_send(sub, &sub->subscribe, 1);
-    }
-
-    while (!ngx_queue_empty(&sub->unsubscribe)
-           && ws_redis_conn_room(&sub->conn) > WS_SUB_PREFIX + WS_SUB_EXTRA
-                                               + WS_CHANNEL_MAX)
-    {
-        ws_redis_sub_send(sub, &sub->unsubscribe, 0);
-    }
-
-    if (sub->ping && ws_redis_conn_room(&sub->conn) > sizeof(ping)) {
-        sub->ping = 0;
-        (void) ws_redis_conn_put(&sub->conn, ping, sizeof(ping) - 1);
-        ws_redis_sub_expect(sub);
-    }
-}
-
-
-/*
- * One command for as many channels as there is room for.  It is written
- * straight into the send buffer: so nothing can fail half-way.
- */
-
-static void
-ws_redis_sub_send(ws_redis_sub_t *sub, ngx_queue_t *list,
-    ngx_uint_t subscribe)
-{
-    u_char                 buf[WS_SUB_PREFIX], *p;
-    size_t                 room;
-    ngx_str_t             *name;
-    ngx_uint_t             n;
-    ngx_queue_t           *q;
-    ws_redis_sub_entry_t  *entry;
-
-    n = 0;
-    room = ws_redis_conn_room(&sub->conn) - WS_SUB_PREFIX;
-
-    for (q = ngx_queue_head(list);
-         q != ngx_queue_sentinel(list) && n < WS_SUB_BATCH;
-         q = ngx_queue_next(q))
-    {
-        entry = ngx_queue_data(q, ws_redis_sub_entry_t, queue);
-
-        if (entry->node.str.len + WS_SUB_EXTRA > room) {
-            break;
-        }
-
-        room -= entry->node.str.len + WS_SUB_EXTRA;
-        n++;
-    }
-
-    p = ngx_sprintf(buf, "*%ui\r\n%s\r\n", n + 1,
-                    subscribe ? "$9\r\nSUBSCRIBE" : "$11\r\nUNSUBSCRIBE");
-    (void) ws_redis_conn_put(&sub->conn, buf, p - buf);
-
-    while (n--) {
-        q = ngx_queue_head(list);
-        entry = ngx_queue_data(q, ws_redis_sub_entry_t, queue);
-        name = &entry->node.str;
-
-        p = ngx_sprintf(buf, "$%uz\r\n", name->len);
-        (void) ws_redis_conn_put(&sub->conn, buf, p - buf);
-        (void) ws_redis_conn_put(&sub->conn, name->data, name->len);
-        (void) ws_redis_conn_put(&sub->conn, (u_char *) CRLF, 2);
-
-        entry->pending++;
-        entry->subscribed = subscribe ? 1 : 0;
-
-        ws_redis_sub_move(&sub->active, entry);
-    }
-
-    ws_redis_sub_expect(sub);
-}
-
-
-static ngx_int_t
-ws_redis_sub_reply(void *data, ws_reply_t *reply)
-{
-    ws_redis_sub_t *sub = data;
-
-    ngx_str_t   *kind;
-    ws_reply_t  *elts;
-
-    sub->alive = 1;
-
-    if (reply->type == WS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, &sub->conn.log, 0,
-                      "subscription was refused: \"%V\"", &reply->str);
-        return NGX_DECLINED;
-    }
-
-    if (reply->type == WS_REPLY_STATUS) {
-
-        /* PONG, while no channel is subscribed */
-
-        return NGX_OK;
-    }
-
-    elts = reply->elts;
-
-    if (reply->type == WS_REPLY_ARRAY && reply->n >= 2
-        && elts[0].type == WS_REPLY_STRING
-        && elts[1].type == WS_REPLY_STRING)
-    {
-        kind = &elts[0].str;
-
-        if (reply->n == 3 && ngx_strcmp(kind->data, "message") == 0) {
-            ws_redis_sub_message(sub, elts);
-            return NGX_OK;
-        }
-
-        if (ngx_strcmp(kind->data, "subscribe") == 0) {
-            return ws_redis_sub_confirm(sub, &elts[1].str, 1);
-        }
-
-        if (ngx_strcmp(kind->data, "unsubscribe") == 0) {
-            return ws_redis_sub_confirm(sub, &elts[1].str, 0);
-        }
-
-        if (ngx_strcmp(kind->data, "pong") == 0) {
-            return NGX_OK;
-        }
-    }
-
-    ngx_log_error(NGX_LOG_ERR, &sub->conn.log, 0, "unexpected reply");
-
-    return NGX_ERROR;
-}
-
-
-static void
-ws_redis_sub_message(ws_redis_sub_t *sub, ws_reply_t *elts)
-{
-    ws_redis_channel_t    *ch;
-    ws_redis_sub_entry_t  *entry;
-
-    entry = ws_redis_sub_find(sub, &elts[1].str);
-
-    if (entry == NULL || !entry->ready) {
-        return;
-    }
-
-    ch = entry->channel;
-
-    if (ch->changed) {
-        ch->changed(ch->data, &elts[2]);
-
-    } else if (elts[2].type == WS_REPLY_STRING) {
-        ch->message(ch->data, &elts[2].str);
-    }
-}
-
-
-static ngx_int_t
-ws_redis_sub_confirm(ws_redis_sub_t *sub, ngx_str_t *name,
-    ngx_uint_t subscribed)
-{
-    ws_redis_channel_t    *ch;
-    ws_redis_sub_entry_t  *entry;
-
-    entry = ws_redis_sub_find(sub, name);
-
-    if (entry == NULL || entry->pending == 0) {
-        ngx_log_error(NGX_LOG_ERR, &sub->conn.log, 0,
-                      "unexpected confirmation");
-        return NGX_ERROR;
-    }
-
-    entry->pending--;
-
-    if (entry->pending) {
-        return NGX_OK;
-    }
-
-    if (entry->subscribed != subscribed) {
-        ngx_log_error(NGX_LOG_ERR, &sub->conn.log, 0,
-                      "unexpected confirmation");
-        return NGX_ERROR;
-    }
-
-    ch = entry->channel;
-
-    if (!subscribed) {
-
-        /* a new subscriber's SUBSCRIBE may be about to be sent */
-
-        if (ch == NULL) {
-            ws_redis_sub_free(sub, entry);
-        }
-
-        return NGX_OK;
-    }
-
-    /* without a channel UNSUBSCRIBE is about to be sent */
-
-    if (ch) {
-        entry->ready = 1;
-        ch->ready(ch->data);
-    }
-
-    return NGX_OK;
-}
-
-
-static void
 ws_redis_sub_closed(void *data, ngx_uint_t lost)
 {
     ws_redis_sub_t *sub = data;
@@ -677,6 +453,10 @@ ws_redis_sub_closed(void *data, ngx_uint_t lost)
 
     if (sub->check.timer_set) {
         ngx_del_timer(&sub->check);
+    }
+
+    if (sub->front) {
+        ws_redis_cluster_refresh(sub->front->cluster);
     }
 
     ngx_queue_init(&losing);
@@ -731,13 +511,14 @@ ws_redis_sub_reset(ws_redis_sub_t *sub, ngx_queue_t *losing)
                                queue);
 
         if (entry->channel == NULL) {
-            ws_redis_sub_free(sub, entry);
+            ws_redis_sub_free(entry);
             continue;
         }
 
         ws_redis_sub_move(entry->ready ? losing : &sub->subscribe, entry);
 
         entry->pending = 0;
+        entry->leaving = 0;
         entry->subscribed = 0;
         entry->ready = 0;
     }

@@ -8,6 +8,10 @@
  * one connection per worker, restored by itself for as long as anything is
  * subscribed.
  *
+ * With a cluster there is a connection to each of its primaries, and a channel
+ * is subscribed where its hash tag is (SSUBSCRIBE), or on one node, if
+ * conf.sharded is 0: what is published plainly reaches them all.
+ *
  * Pub/sub forgets: what is published while the connection is away never
  * comes.  So a subscriber is told at every confirmed subscription, the first
  * and each later one, that it is to read again what it watches.
@@ -55,7 +59,10 @@ typedef struct {
     void                      (*lost)(void *data);
     void                       *data;
 
-    ws_redis_sub_entry_t       *entry;      /* private */
+    /* private */
+    ws_redis_sub_entry_t       *entry;
+    ngx_queue_t                 queue;
+    unsigned                    parked:1;   /* in a cluster's list */
 } ws_redis_channel_t;
 
 

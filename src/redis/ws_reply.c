@@ -241,6 +241,25 @@ ws_reader_next(ws_reader_t *reader, ws_reply_t **reply)
 }
 
 
+ngx_pool_t *
+ws_reader_keep(ws_reader_t *reader)
+{
+    ngx_pool_t  *arena;
+
+    arena = reader->arena;
+
+    reader->arena = NULL;
+    reader->replied = 0;
+    reader->used = 0;
+
+    /* should that fail, the next call of ws_reader_next() says so */
+
+    (void) ws_reader_next_arena(reader);
+
+    return arena;
+}
+
+
 const char *
 ws_reader_error(ws_reader_t *reader)
 {

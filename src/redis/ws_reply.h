@@ -93,6 +93,13 @@ ngx_int_t ws_reader_feed(ws_reader_t *reader, const u_char *data, size_t len);
 ngx_int_t ws_reader_next(ws_reader_t *reader, ws_reply_t **reply);
 
 /*
+ * Gives away the memory that the reply handed out last lies in: it stays valid
+ * until the caller destroys the pool, whatever happens to the reader.  Never
+ * NULL after NGX_OK of ws_reader_next().
+ */
+ngx_pool_t *ws_reader_keep(ws_reader_t *reader);
+
+/*
  * What NGX_ERROR was about, for a log line; never NULL.  Valid until the
  * reader is reset or destroyed.  May quote one byte of the input, escaped.
  */

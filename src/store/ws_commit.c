@@ -96,7 +96,7 @@ ws_workspace_commit(ws_workspace_t *w, ws_keyspace_t *ks, ws_txn_t *txn,
     ws_index_diff(txn, ks, c.shard, w->indexed, index);
     ws_due_diff(txn, ks, c.shard, w->due, due);
 
-    ws_txn_publish(txn, c.key, payload);
+    ws_txn_publish(txn, ks, c.key, payload);
 
     return txn->failed ? NGX_ERROR : NGX_OK;
 }
@@ -154,11 +154,11 @@ ws_commit_names(ws_commit_t *c)
 
     ws_txn_require_absent(c->txn, names, c->name);
 
+    ws_txn_command(c->txn, "HSET", names, 2, &c->name, &c->id);
+
     if (was_live) {
         ws_txn_command(c->txn, "HDEL", names, 1, &c->w->name);
     }
-
-    ws_txn_command(c->txn, "HSET", names, 2, &c->name, &c->id);
 }
 
 
@@ -225,13 +225,9 @@ ws_commit_queue(ws_commit_t *c)
 
     queue = ws_key(c->txn->pool, c->ks, c->shard, "queue", NULL, NULL);
 
-    if (c->w->queued.len) {
-        ws_txn_command(c->txn, "ZREM", queue, 1, &c->w->queued);
-    }
-
     if (queued.len) {
         /* tells provisioners that wait; the message says nothing more */
-        ws_txn_publish(c->txn, queue, queued);
+        ws_txn_publish(c->txn, c->ks, queue, queued);
 
         job = json_object_get(ws_workspace_build(c->w), "job");
 
@@ -242,6 +238,10 @@ ws_commit_queue(ws_commit_t *c)
 
         score = ws_int_str(c->txn->pool, created);
         ws_txn_command(c->txn, "ZADD", queue, 2, &score, &queued);
+    }
+
+    if (c->w->queued.len) {
+        ws_txn_command(c->txn, "ZREM", queue, 1, &c->w->queued);
     }
 }
 
@@ -261,7 +261,7 @@ ws_commit_ended(ws_commit_t *c)
                      NULL);
     ngx_str_set(&end, "end");
 
-    ws_txn_publish(c->txn, channel, end);
+    ws_txn_publish(c->txn, c->ks, channel, end);
 }
 
 

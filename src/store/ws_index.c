@@ -25,27 +25,9 @@ ws_index_diff(ws_txn_t *txn, ws_keyspace_t *ks, ngx_uint_t shard,
     ngx_uint_t         i;
     ws_index_entry_t  *e, *other;
 
-    if (before) {
-        e = before->elts;
+    e = after ? after->elts : NULL;
 
-        for (i = 0; i < before->nelts; i++) {
-            other = ws_index_find(after, &e[i]);
-
-            if (other == NULL || !ws_str_eq(&other->member, &e[i].member)) {
-                ws_txn_command(txn, "ZREM",
-                               ws_index_key(txn, ks, shard, &e[i]), 1,
-                               &e[i].member);
-            }
-        }
-    }
-
-    if (after == NULL) {
-        return;
-    }
-
-    e = after->elts;
-
-    for (i = 0; i < after->nelts; i++) {
+    for (i = 0; after && i < after->nelts; i++) {
         other = ws_index_find(before, &e[i]);
 
         if (other && other->score == e[i].score
@@ -62,6 +44,17 @@ ws_index_diff(ws_txn_t *txn, ws_keyspace_t *ks, ngx_uint_t shard,
 
         ws_txn_command(txn, "ZADD", ws_index_key(txn, ks, shard, &e[i]), 2,
                        &score, &e[i].member);
+    }
+
+    e = before ? before->elts : NULL;
+
+    for (i = 0; before && i < before->nelts; i++) {
+        other = ws_index_find(after, &e[i]);
+
+        if (other == NULL || !ws_str_eq(&other->member, &e[i].member)) {
+            ws_txn_command(txn, "ZREM", ws_index_key(txn, ks, shard, &e[i]),
+                           1, &e[i].member);
+        }
     }
 }
 

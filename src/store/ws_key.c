@@ -92,6 +92,16 @@ ws_key_tagged(ngx_pool_t *pool, ws_keyspace_t *ks, ngx_str_t *tag,
 
 
 ngx_str_t
+ws_keyspace_pubsub(ws_keyspace_t *ks)
+{
+    ngx_str_t  plain = ngx_string("plain");
+    ngx_str_t  sharded = ngx_string("sharded");
+
+    return ks->sharded ? sharded : plain;
+}
+
+
+ngx_str_t
 ws_uuid_str(ngx_pool_t *pool, const ws_uuid_t *id)
 {
     ngx_str_t  s;

@@ -22,6 +22,7 @@ typedef struct {
     ngx_str_t    prefix;
     ngx_uint_t   shards;            /* a power of two, 1 .. 1024 */
     ws_tz_db_t  *tz;                /* for schedules; NULL: none are set off */
+    unsigned     sharded:1;         /* channels too: SPUBLISH, in a cluster */
 } ws_keyspace_t;
 
 
@@ -34,6 +35,9 @@ ngx_str_t ws_key(ngx_pool_t *pool, ws_keyspace_t *ks, ngx_uint_t shard,
     const char *kind, ngx_str_t *a, ngx_str_t *b);
 ngx_str_t ws_key_dir(ngx_pool_t *pool, ws_keyspace_t *ks, const char *kind,
     ngx_str_t *a);
+
+/* how changes are told of, as the layout has it: "plain" or "sharded" */
+ngx_str_t ws_keyspace_pubsub(ws_keyspace_t *ks);
 
 /* the hash, and the channel, of one workspace; the shard comes from the id */
 ngx_str_t ws_key_workspace(ngx_pool_t *pool, ws_keyspace_t *ks,

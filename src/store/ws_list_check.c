@@ -2,7 +2,8 @@
 /*
  * The terms that are not read: a batch of the driver's members is looked up
  * in each of their sets.  Two batches take turns, one being filled while the
- * other is on its way; they come back in the order in which they left.
+ * other is on its way; what comes of them is taken in the order in which they
+ * left: shards answer in any order.
  */
 
 
@@ -14,6 +15,7 @@
 static void ws_list_check_set(ws_list_t *list, ws_list_check_t *check,
     ngx_uint_t term, ws_list_set_t *set);
 static void ws_list_checked(void *data, ws_reply_t *reply);
+static void ws_list_check_take(ws_list_t *list);
 static void ws_list_check_done(ws_list_t *list, ws_list_check_t *check);
 
 
@@ -30,6 +32,7 @@ ws_list_check_init(ws_list_t *list)
 
         list->checks[i]->n = 0;
         list->checks[i]->pending = 0;
+        list->checks[i]->sent = 0;
     }
 
     return NGX_OK;
@@ -43,12 +46,12 @@ ws_list_check_room(ws_list_t *list)
 
     check = list->checks[list->filling];
 
-    if (check->pending == 0 && check->n == WS_LIST_BATCH) {
+    if (!check->sent && check->n == WS_LIST_BATCH) {
         ws_list_check(list);
         check = list->checks[list->filling];
     }
 
-    return check->pending || list->failed ? NULL : check;
+    return check->sent || list->failed ? NULL : check;
 }
 
 
@@ -62,7 +65,7 @@ ws_list_check(ws_list_t *list)
 
     check = list->checks[list->filling];
 
-    if (check->pending || check->n == 0) {
+    if (check->sent || check->n == 0) {
         return;
     }
 
@@ -91,6 +94,7 @@ ws_list_check(ws_list_t *list)
         return;
     }
 
+    check->sent = 1;
     list->filling = (list->filling + 1) % WS_LIST_CHECKS;
 }
 
@@ -163,11 +167,36 @@ ws_list_checked(void *data, ws_reply_t *reply)
     }
 
     if (--check->pending == 0) {
-        ws_list_check_done(list, check);
+        ws_list_check_take(list);
         ws_list_advance(list);
     }
 
     ws_list_report(list);
+}
+
+
+/* the one to be filled next is the one that left first, if it has left */
+
+static void
+ws_list_check_take(ws_list_t *list)
+{
+    ngx_uint_t        i;
+    ws_list_check_t  *check;
+
+    for (i = 0; i < WS_LIST_CHECKS && !list->failed; i++) {
+        check = list->checks[(list->filling + i) % WS_LIST_CHECKS];
+
+        if (!check->sent) {
+            continue;
+        }
+
+        if (check->pending) {
+            return;
+        }
+
+        check->sent = 0;
+        ws_list_check_done(list, check);
+    }
 }
 
 

@@ -24,6 +24,7 @@
 typedef struct {
     ngx_uint_t            n;
     ngx_uint_t            pending;      /* commands */
+    ngx_uint_t            sent;         /* and what came of it is not taken */
     ws_list_item_t        items[WS_LIST_BATCH];
     uint32_t              met[WS_LIST_BATCH];   /* terms, a bit each */
 } ws_list_check_t;

@@ -10,6 +10,7 @@
 #include "ws_store.h"
 #include "ws_cache.h"
 #include "ws_dir.h"
+#include "ws_layout.h"
 #include "ws_txn.h"
 
 
@@ -42,6 +43,11 @@ ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
         if (store->cache == NULL) {
             return NULL;
         }
+    }
+
+    store->layout = ws_layout_create(pool, store);
+    if (store->layout == NULL) {
+        return NULL;
     }
 
     store->dir = ws_dir_create(pool, store);

@@ -20,6 +20,7 @@
 typedef struct ws_cache_s  ws_cache_t;
 typedef struct ws_dir_s    ws_dir_t;
 typedef struct ws_store_s  ws_store_t;
+typedef struct ws_layout_s  ws_layout_t;
 
 
 /* from the configuration; lives as long as the cycle */
@@ -43,6 +44,7 @@ struct ws_store_s {
     ws_redis_t          *bulk;      /* batches of long listings */
     ws_redis_sub_t      *sub;
     ws_cache_t          *cache;     /* NULL: none */
+    ws_layout_t         *layout;
     ws_dir_t            *dir;
     ws_script_t          txn;       /* ws_txn_script */
     int64_t              offset_ms; /* Redis' clock is ahead by this */

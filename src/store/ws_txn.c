@@ -130,9 +130,11 @@ ws_txn_hset(ws_txn_t *txn, ngx_str_t key, const char *field, ngx_str_t value)
 
 
 void
-ws_txn_publish(ws_txn_t *txn, ngx_str_t channel, ngx_str_t payload)
+ws_txn_publish(ws_txn_t *txn, ws_keyspace_t *ks, ngx_str_t channel,
+    ngx_str_t payload)
 {
-    ws_txn_command(txn, "PUBLISH", channel, 1, &payload);
+    ws_txn_command(txn, ks->sharded ? "SPUBLISH" : "PUBLISH", channel, 1,
+                   &payload);
 }
 
 

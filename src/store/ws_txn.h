@@ -5,7 +5,11 @@
  *
  * A transaction is built in a pool, turned into the arguments of EVALSHA and
  * sent by whoever owns a connection.  All keys of one transaction share one
- * hash tag.  Steps never return errors one by one: a step that found no
+ * hash tag.  While Redis Cluster moves them to another node, a script fails in
+ * its middle if it brings back a key that it has emptied: so what is added to
+ * a key comes before what is removed from it.
+ *
+ * Steps never return errors one by one: a step that found no
  * memory marks the transaction, and ws_txn_argv() fails.
  */
 
@@ -16,6 +20,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ws_key.h"
 #include "ws_reply.h"
 
 
@@ -56,7 +61,8 @@ void ws_txn_command(ws_txn_t *txn, const char *name, ngx_str_t key,
 /* the usual ones; a channel counts as a key, for Redis Cluster's sake */
 void ws_txn_hset(ws_txn_t *txn, ngx_str_t key, const char *field,
     ngx_str_t value);
-void ws_txn_publish(ws_txn_t *txn, ngx_str_t channel, ngx_str_t payload);
+void ws_txn_publish(ws_txn_t *txn, ws_keyspace_t *ks, ngx_str_t channel,
+    ngx_str_t payload);
 
 /*
  * What follows the script's SHA-1 in EVALSHA: the number of keys, the keys,

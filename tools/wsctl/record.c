@@ -322,7 +322,8 @@ static void
 ws_record_announce(ws_ctl_t *ctl, ws_txn_t *txn, const char *kind,
     ngx_str_t *id)
 {
-    ws_txn_publish(txn, ws_key_dir(ctl->pool, &ctl->ks, "changed", NULL),
+    ws_txn_publish(txn, &ctl->ks,
+                   ws_key_dir(ctl->pool, &ctl->ks, "changed", NULL),
                    ws_record_payload(ctl, kind, id));
 }
 
