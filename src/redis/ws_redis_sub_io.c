@@ -4,9 +4,9 @@
  *
  * On a cluster's connections the words are SSUBSCRIBE and so on, for one
  * channel at a time (all of one command would have to be of one slot).  When a
- * slot leaves a node, Redis says so unasked, by an sunsubscribe for each of its
- * channels, or by MOVED to a command that was on its way; what else is still
- * to come for those channels is about nobody.
+ * slot leaves a node, Redis says so unasked, by an sunsubscribe for each of
+ * its channels, or by MOVED to a command that was on its way; what else is
+ * still to come for those channels is about nobody.
  */
 
 
@@ -316,4 +316,3 @@ ws_redis_sub_confirm(ws_redis_sub_t *sub, ngx_str_t *name,
 
     return NGX_OK;
 }
-

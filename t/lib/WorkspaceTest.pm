@@ -63,12 +63,12 @@ use WorkspaceTest::Sse;
 our @EXPORT = qw(
     v default_config free_port temp_dir wait_for now_ms uuid
     wsctl wsctl_run
-    redis redis_cmd redis_start redis_kill9 redis_stop redis_cont
+    use_redis redis redis_cmd redis_start redis_kill9 redis_stop redis_cont
     node start_node nginx_test
     http http_all sse_open
 );
 
-my ($Top, $Work, $Owner, $Redis, %Values, %Nodes);
+my ($Top, $Work, $Owner, $Redis, $Use, %Values, %Nodes);
 
 
 # END blocks run in reverse: this one, compiled before Test::Nginx is loaded,
@@ -331,6 +331,11 @@ sub wsctl_run {
 }
 
 
+# the lines that nginx gets in "http" instead of the URL of this Redis
+
+sub use_redis { $Use = $_[0] }
+
+
 sub redis { $Redis }
 sub redis_cmd { $Redis->cmd(@_) }
 sub redis_start { $Redis->start }
@@ -356,7 +361,8 @@ sub default_config {
     }
 
     if ("$http\n$config" !~ /^\s*workspace_redis\b/m) {
-        $http = '    workspace_redis ' . $Redis->url . ";\n$http";
+        $http = ($Use // '    workspace_redis ' . $Redis->url . ";\n")
+                . $http;
     }
 
     return (http_config => $http, config => $config);

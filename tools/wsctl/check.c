@@ -40,6 +40,11 @@ ws_check_run(ws_ctl_t *ctl)
     ngx_memzero(&check, sizeof(ws_check_t));
     check.ctl = ctl;
 
+    rc = ws_client_open(ctl);
+    if (rc != WS_EXIT_OK) {
+        return rc;
+    }
+
     pattern = ws_check_pattern(ctl);
 
     rc = ws_client_scan(ctl, "SCAN", &pattern, ws_check_page, &check);

@@ -266,6 +266,8 @@ ws_check_member_again(ws_check_scan_t *scan, ngx_pool_t *pool,
 
     ctl = scan->check->ctl;
 
+    ws_client_near(ctl, &scan->k->key);
+
     rc = ws_client_send(ctl, "MULTI", NULL);
 
     if (rc == WS_EXIT_OK) {

@@ -80,6 +80,7 @@ const ws_check_container_t  ws_check_dir_containers[] = {
     { "tokens:", 1, "SSCAN", "SISMEMBER", "token", { "v", "d" },
       ws_check_token_in_set },
 
+    { "layout", 1, NULL, NULL, NULL, { NULL }, NULL },
     { NULL, 0, NULL, NULL, NULL, { NULL }, NULL }
 };
 

@@ -1,152 +1,93 @@
 
 /*
- * hiredis connects and writes; replies are read by the same reader that the
- * module uses.  Nothing is ever sent twice: when the connection is lost with
- * a commit on its way, nobody knows whether it happened, and that is said.
+ * Commands to Redis, or to the nodes of a cluster, in the order of their
+ * issue.  Nothing is ever sent twice: when the connection is lost with a
+ * commit on its way, nobody knows whether it happened, and that is said.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <hiredis/hiredis.h>
 #include <stdarg.h>
 #include "client.h"
+#include "cluster.h"
+#include "layout.h"
 
 
 #define WS_CLIENT_ARGS    16        /* of commands given by argument lists */
 
 
+/* a command whose reply is to come, kept in case it is to be sent on */
+
+typedef struct {
+    ngx_queue_t    queue;
+    ws_node_t     *node;
+    ngx_uint_t     n;
+    ngx_str_t     *argv;
+} ws_client_sent_t;
+
+
 struct ws_client_s {
-    redisContext  *redis;
-    ws_reader_t   *reader;
+    ws_cluster_t   cluster;
+    ngx_queue_t    sent;            /* ws_client_sent_t, of a cluster */
+    ws_node_t     *last;            /* for commands without a key */
+    ws_node_t     *scanned;         /* by SCAN */
 };
 
 
-static int ws_client_open(ws_ctl_t *ctl);
-static redisContext *ws_client_connect(ws_ctl_t *ctl);
-static int ws_client_hello(ws_ctl_t *ctl);
 static int ws_client_sendv(ws_ctl_t *ctl, const char *name, va_list ap);
 static int ws_client_send_argv(ws_ctl_t *ctl, ngx_uint_t n, ngx_str_t *argv);
-static int ws_client_flush(ws_ctl_t *ctl);
-static int ws_client_lost(ws_ctl_t *ctl, const char *what);
+static int ws_client_keep(ws_client_t *client, ws_node_t *node, ngx_uint_t n,
+    ngx_str_t *argv);
+static ngx_uint_t ws_client_keyless(ngx_str_t *argv);
 static int ws_client_error(ws_reply_t *reply);
+static int ws_client_scan_one(ws_ctl_t *ctl, const char *name,
+    ngx_str_t *what, ws_scan_pt handler, void *data);
 static int ws_client_page(ws_ctl_t *ctl, ws_reply_t *reply,
     ngx_str_t *cursor, ws_scan_pt handler, void *data);
 
 
-static int
+int
 ws_client_open(ws_ctl_t *ctl)
 {
+    int           rc;
     ws_client_t  *client;
+
+    if (ctl->client) {
+        return WS_EXIT_OK;
+    }
 
     client = ngx_pcalloc(ctl->pool, sizeof(ws_client_t));
     if (client == NULL) {
         return ws_no_memory();
     }
 
-    client->reader = ws_reader_create(ctl->pool);
-    if (client->reader == NULL) {
-        return ws_no_memory();
-    }
+    ngx_queue_init(&client->sent);
 
     ctl->client = client;
 
-    client->redis = ws_client_connect(ctl);
+    rc = ws_cluster_open(ctl, &client->cluster);
 
-    if (client->redis == NULL) {
-        return ws_no_memory();
-    }
-
-    if (client->redis->err) {
-        return ws_client_lost(ctl, client->redis->errstr);
-    }
-
-    return ws_client_hello(ctl);
-}
-
-
-static redisContext *
-ws_client_connect(ws_ctl_t *ctl)
-{
-    redisContext    *redis;
-    struct timeval   tv;
-
-    tv.tv_sec = WS_CTL_TIMEOUT;
-    tv.tv_usec = 0;
-
-    if (ctl->url.path.len) {
-        redis = redisConnectUnixWithTimeout((char *) ctl->url.path.data, tv);
-
-    } else {
-        redis = redisConnectWithTimeout((char *) ctl->url.hosts[0].name.data,
-                                        ctl->url.hosts[0].port, tv);
-    }
-
-    if (redis && redis->err == 0) {
-        (void) redisSetTimeout(redis, tv);
-    }
-
-    return redis;
-}
-
-
-/* whatever keeps wsctl out is the same to a script: Redis is not there */
-
-static int
-ws_client_hello(ws_ctl_t *ctl)
-{
-    int          rc;
-    ngx_str_t    db;
-    ws_reply_t  *reply;
-
-    if (ctl->url.password.len) {
-        rc = ws_client_send(ctl, "AUTH",
-                            ctl->url.username.len ? &ctl->url.username
-                                                  : &ctl->url.password,
-                            ctl->url.username.len ? &ctl->url.password : NULL,
-                            NULL);
-
-        if (rc == WS_EXIT_OK) {
-            rc = ws_client_receive(ctl, &reply);
-        }
-
-        if (rc != WS_EXIT_OK) {
-            return rc;
-        }
-
-        if (reply->type == WS_REPLY_ERROR) {
-            return ws_client_lost(ctl, (char *) reply->str.data);
-        }
-    }
-
-    db = ws_int_str(ctl->pool, ctl->url.db);
-
-    rc = ws_client_send(ctl, "SELECT", &db, NULL);
-
-    if (rc == WS_EXIT_OK) {
-        rc = ws_client_receive(ctl, &reply);
-    }
-
-    if (rc == WS_EXIT_OK && reply->type == WS_REPLY_ERROR) {
-        return ws_client_lost(ctl, (char *) reply->str.data);
-    }
-
-    return rc;
+    return rc ? rc : ws_layout_read(ctl);
 }
 
 
 void
 ws_client_close(ws_ctl_t *ctl)
 {
+    ngx_queue_t  *q;
+
     if (ctl->client == NULL) {
         return;
     }
 
-    if (ctl->client->redis) {
-        redisFree(ctl->client->redis);
+    while (!ngx_queue_empty(&ctl->client->sent)) {
+        q = ngx_queue_head(&ctl->client->sent);
+        ngx_queue_remove(q);
+        free(ngx_queue_data(q, ws_client_sent_t, queue));
     }
 
-    ws_reader_destroy(ctl->client->reader);
+    ws_cluster_close(&ctl->client->cluster);
 }
 
 
@@ -219,55 +160,100 @@ static int
 ws_client_send_argv(ws_ctl_t *ctl, ngx_uint_t n, ngx_str_t *argv)
 {
     int           rc;
-    size_t       *len;
-    ngx_uint_t    i;
-    const char  **arg;
+    ngx_str_t    *key;
+    ws_node_t    *node;
+    ws_client_t  *client;
 
-    if (ctl->client == NULL) {
-        rc = ws_client_open(ctl);
-        if (rc != WS_EXIT_OK) {
-            return rc;
-        }
+    rc = ws_client_open(ctl);
+    if (rc != WS_EXIT_OK) {
+        return rc;
     }
 
-    arg = malloc(n * (sizeof(char *) + sizeof(size_t)));
-    if (arg == NULL) {
-        return ws_no_memory();
+    client = ctl->client;
+    node = client->last;
+
+    /* EVAL, the script, the number of keys, the first key */
+
+    key = argv[0].len == 4 && ngx_memcmp(argv[0].data, "EVAL", 4) == 0
+          ? &argv[3] : &argv[1];
+
+    if (node == NULL || (n > 1 && !ws_client_keyless(argv))) {
+        node = ws_cluster_node(&client->cluster, n > 1 ? key : NULL);
     }
 
-    len = (size_t *) (arg + n);
-
-    for (i = 0; i < n; i++) {
-        arg[i] = (char *) argv[i].data;
-        len[i] = argv[i].len;
+    if (node == NULL) {
+        return ws_fail(WS_EXIT_REDIS, "Redis: no node of the cluster has "
+                       "\"%.*s\"", (int) ngx_min(key->len, 100), key->data);
     }
 
-    rc = redisAppendCommandArgv(ctl->client->redis, n, arg, len);
+    client->last = node;
 
-    free(arg);
+    rc = ws_link_open(ctl, &node->link);
 
-    if (rc != REDIS_OK) {
-        return ws_client_lost(ctl, ctl->client->redis->errstr);
+    if (rc == WS_EXIT_OK) {
+        rc = ws_link_send(&node->link, n, argv);
     }
 
-    return WS_EXIT_OK;
+    if (rc == WS_EXIT_OK && client->cluster.slots) {
+        rc = ws_client_keep(client, node, n, argv);
+    }
+
+    return rc;
+}
+
+
+/* SCAN goes where the command before it went */
+
+static ngx_uint_t
+ws_client_keyless(ngx_str_t *argv)
+{
+    return argv[0].len == 4 && ngx_memcmp(argv[0].data, "SCAN", 4) == 0;
+}
+
+
+void
+ws_client_near(ws_ctl_t *ctl, ngx_str_t *key)
+{
+    ctl->client->last = ws_cluster_node(&ctl->client->cluster, key);
 }
 
 
 static int
-ws_client_flush(ws_ctl_t *ctl)
+ws_client_keep(ws_client_t *client, ws_node_t *node, ngx_uint_t n,
+    ngx_str_t *argv)
 {
-    int            done;
-    redisContext  *redis;
+    u_char            *p;
+    size_t             size;
+    ngx_uint_t         i;
+    ws_client_sent_t  *sent;
 
-    redis = ctl->client->redis;
-    done = 0;
+    size = sizeof(ws_client_sent_t) + n * sizeof(ngx_str_t);
 
-    while (!done) {
-        if (redisBufferWrite(redis, &done) != REDIS_OK) {
-            return ws_client_lost(ctl, redis->errstr);
+    for (i = 0; i < n; i++) {
+        size += argv[i].len;
+    }
+
+    sent = malloc(size);
+    if (sent == NULL) {
+        return ws_no_memory();
+    }
+
+    sent->node = node;
+    sent->n = n;
+    sent->argv = (ngx_str_t *) (sent + 1);
+
+    p = (u_char *) (sent->argv + n);
+
+    for (i = 0; i < n; i++) {
+        sent->argv[i].len = argv[i].len;
+        sent->argv[i].data = p;
+
+        if (argv[i].len) {
+            p = ngx_cpymem(p, argv[i].data, argv[i].len);
         }
     }
+
+    ngx_queue_insert_tail(&client->sent, &sent->queue);
 
     return WS_EXIT_OK;
 }
@@ -276,66 +262,30 @@ ws_client_flush(ws_ctl_t *ctl)
 int
 ws_client_receive(ws_ctl_t *ctl, ws_reply_t **reply)
 {
-    int           rc;
-    u_char        buf[64 * 1024];
-    ssize_t       n;
-    ngx_int_t     next;
-    ws_client_t  *client;
+    int                rc;
+    ws_client_t       *client;
+    ws_client_sent_t  *sent;
 
     client = ctl->client;
 
-    rc = ws_client_flush(ctl);
-    if (rc != WS_EXIT_OK) {
-        return rc;
+    if (client->cluster.slots == NULL) {
+        return ws_link_receive(&client->last->link, reply);
     }
 
-    for ( ;; ) {
-        next = ws_reader_next(client->reader, reply);
+    sent = ngx_queue_data(ngx_queue_head(&client->sent), ws_client_sent_t,
+                          queue);
+    ngx_queue_remove(&sent->queue);
 
-        if (next == NGX_OK) {
-            return WS_EXIT_OK;
-        }
+    rc = ws_link_receive(&sent->node->link, reply);
 
-        if (next == NGX_ERROR) {
-            return ws_client_lost(ctl, ws_reader_error(client->reader));
-        }
-
-        n = read(client->redis->fd, buf, sizeof(buf));
-
-        if (n == 0) {
-            return ws_client_lost(ctl, "it closed the connection");
-        }
-
-        if (n == -1) {
-            if (errno == EINTR) {
-                continue;
-            }
-
-            return ws_client_lost(ctl, errno == EAGAIN ? "no answer in time"
-                                                       : strerror(errno));
-        }
-
-        if (ws_reader_feed(client->reader, buf, n) != NGX_OK) {
-            return ws_client_lost(ctl, ws_reader_error(client->reader));
-        }
-    }
-}
-
-
-static int
-ws_client_lost(ws_ctl_t *ctl, const char *what)
-{
-    ws_redis_url_t  *url;
-
-    url = &ctl->url;
-
-    if (url->path.len) {
-        return ws_fail(WS_EXIT_REDIS, "Redis at unix:%s: %s", url->path.data,
-                       what);
+    if (rc == WS_EXIT_OK) {
+        rc = ws_cluster_follow(ctl, &client->cluster, sent->node, sent->n,
+                               sent->argv, reply);
     }
 
-    return ws_fail(WS_EXIT_REDIS, "Redis at %s, port %d: %s",
-                   url->hosts[0].name.data, (int) url->hosts[0].port, what);
+    free(sent);
+
+    return rc;
 }
 
 
@@ -412,6 +362,34 @@ int
 ws_client_scan(ws_ctl_t *ctl, const char *name, ngx_str_t *what,
     ws_scan_pt handler, void *data)
 {
+    int           rc;
+    ngx_uint_t    i;
+    ws_node_t   **nodes;
+
+    if (ngx_strcmp(name, "SCAN") != 0) {
+        return ws_client_scan_one(ctl, name, what, handler, data);
+    }
+
+    rc = ws_client_open(ctl);
+
+    for (i = 0; rc == WS_EXIT_OK && i < ctl->client->cluster.nodes.nelts; i++)
+    {
+        nodes = ctl->client->cluster.nodes.elts;
+
+        if (nodes[i]->primary) {
+            ctl->client->scanned = nodes[i];
+            rc = ws_client_scan_one(ctl, name, what, handler, data);
+        }
+    }
+
+    return rc;
+}
+
+
+static int
+ws_client_scan_one(ws_ctl_t *ctl, const char *name, ngx_str_t *what,
+    ws_scan_pt handler, void *data)
+{
     int          rc;
     u_char       buf[32];
     ngx_str_t    cursor, match, count, n;
@@ -427,6 +405,7 @@ ws_client_scan(ws_ctl_t *ctl, const char *name, ngx_str_t *what,
 
     do {
         if (ngx_strcmp(name, "SCAN") == 0) {
+            ctl->client->last = ctl->client->scanned;
             rc = ws_client_command(ctl, &reply, name, &cursor, &match, what,
                                    &count, &n, NULL);
 

@@ -1,6 +1,6 @@
 
 /*
- * The connection to Redis: one, blocking, opened by the first command.
+ * Commands to Redis, or to a cluster, by blocking connections.
  *
  * Functions return WS_EXIT_OK; WS_EXIT_REDIS, there is no answer; and those
  * that say so WS_EXIT_FAILED, the answer was an error.  The message has been
@@ -17,6 +17,13 @@
 
 
 /*
+ * Connects, unless that was done, and reads how the data is laid out into
+ * ctl->ks (layout.h).  The first command does so as well: this is for those
+ * that have to know the shards before.
+ */
+int ws_client_open(ws_ctl_t *ctl);
+
+/*
  * One command and its reply.  The name and "ngx_str_t *" arguments, the last
  * one NULL.  The reply is valid until the next one is read.
  * An error reply is WS_EXIT_FAILED.
@@ -30,6 +37,12 @@ int ws_client_command(ws_ctl_t *ctl, ws_reply_t **reply, const char *name,
  */
 int ws_client_send(ws_ctl_t *ctl, const char *name, ...);
 int ws_client_receive(ws_ctl_t *ctl, ws_reply_t **reply);
+
+/*
+ * Commands without a key (MULTI) go where the one before them went, or, after
+ * this, where the key is.
+ */
+void ws_client_near(ws_ctl_t *ctl, ngx_str_t *key);
 
 /*
  * Carries out a transaction.  *guard is the number of the guard that failed,

@@ -54,8 +54,12 @@ ws_job_list_run(ws_ctl_t *ctl)
     int            rc;
     ws_job_list_t  list;
 
-    rc = WS_EXIT_OK;
+    rc = ws_client_open(ctl);
     list.n = 0;
+
+    if (rc != WS_EXIT_OK) {
+        return rc;
+    }
 
     for (list.shard = 0; list.shard < ctl->ks.shards; list.shard++) {
         rc = ws_job_list_shard(ctl, &list);
@@ -384,7 +388,11 @@ ws_job_try_finish(ws_ctl_t *ctl, ngx_str_t *job, json_t *resources)
         return WS_RECORD_NONE;
     }
 
-    rc = ws_job_workspace(ctl, ctl->pool, job, &id);
+    rc = ws_client_open(ctl);
+
+    if (rc == WS_EXIT_OK) {
+        rc = ws_job_workspace(ctl, ctl->pool, job, &id);
+    }
 
     if (rc == WS_EXIT_OK) {
         rc = ws_job_load(ctl, ctl->pool, &id, &w);

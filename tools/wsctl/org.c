@@ -6,7 +6,9 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "client.h"
 #include "commands.h"
+#include "layout.h"
 #include "record.h"
 
 
@@ -31,6 +33,11 @@ ws_org_create_run(ws_ctl_t *ctl)
     org.name = ctl->arg;
     org.created_ms = ws_now_ms();
 
+    rc = ws_client_open(ctl);
+    if (rc != WS_EXIT_OK) {
+        return rc;
+    }
+
     key = ws_key_dir(ctl->pool, &ctl->ks, "orgs", NULL);
     lower = ws_lower_str(ctl->pool, &org.name);
     id = ws_uuid_str(ctl->pool, &org.id);
@@ -43,6 +50,7 @@ ws_org_create_run(ws_ctl_t *ctl)
     ws_txn_require_absent(&txn, key, lower);
     ws_txn_command(&txn, "HSET", key, 2, &lower, &id);
     ws_record_add(ctl, &txn, "org", id, d);
+    ws_layout_add(ctl, &txn);
 
     rc = ws_record_commit(ctl, &txn, 1);
 

@@ -6,7 +6,9 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "client.h"
 #include "commands.h"
+#include "layout.h"
 #include "record.h"
 
 
@@ -64,6 +66,11 @@ ws_user_create_run(ws_ctl_t *ctl)
     user.created_ms = ws_now_ms();
     user.active = 1;
 
+    rc = ws_client_open(ctl);
+    if (rc != WS_EXIT_OK) {
+        return rc;
+    }
+
     key = ws_key_dir(ctl->pool, &ctl->ks, "users", NULL);
     lower = ws_lower_str(ctl->pool, &user.username);
     id = ws_uuid_str(ctl->pool, &user.id);
@@ -76,6 +83,7 @@ ws_user_create_run(ws_ctl_t *ctl)
     ws_txn_require_absent(&txn, key, lower);
     ws_txn_command(&txn, "HSET", key, 2, &lower, &id);
     ws_record_add(ctl, &txn, "user", id, d);
+    ws_layout_add(ctl, &txn);
 
     rc = ws_record_commit(ctl, &txn, 1);
 

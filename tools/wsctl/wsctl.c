@@ -20,15 +20,17 @@ static int ws_ctl_settings(ws_ctl_t *ctl);
 static int ws_ctl_redis(ws_ctl_t *ctl);
 static int ws_ctl_prefix(ws_ctl_t *ctl);
 static int ws_ctl_shards(ws_ctl_t *ctl);
+static int ws_ctl_pubsub(ws_ctl_t *ctl);
 static int ws_ctl_end(int rc);
 
 
 const ws_opt_t  ws_global_opts[] = {
-    { "redis", "URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or "
-      "unix:/PATH", 0 },
+    { "redis", "URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], "
+      "unix:/PATH or cluster://HOST[:PORT],..", 0 },
     { "prefix", "TEXT", "what keys begin with, as in nginx (default \"ws:\")",
       0 },
-    { "shards", "N", "number of shards, as in nginx (default 1)", 0 },
+    { "shards", "N", "number of shards of a new store (default 1)", 0 },
+    { "pubsub", "HOW", "a new cluster's: sharded (default) or plain", 0 },
     { "json", NULL, "answer in JSON", 0 },
     { "help", NULL, "this", 0 },
     { NULL, NULL, NULL, 0 }
@@ -206,6 +208,10 @@ ws_ctl_settings(ws_ctl_t *ctl)
         rc = ws_ctl_shards(ctl);
     }
 
+    if (rc == WS_EXIT_OK) {
+        rc = ws_ctl_pubsub(ctl);
+    }
+
     return rc;
 }
 
@@ -252,9 +258,9 @@ ws_ctl_redis(ws_ctl_t *ctl)
         return ws_usage(ctl, "%s: wsctl does not speak TLS", from);
     }
 
-    if (ctl->url.kind != WS_REDIS_ONE) {
-        return ws_usage(ctl, "%s: wsctl speaks with one Redis: redis:// or "
-                        "unix:", from);
+    if (ctl->url.kind == WS_REDIS_SENTINEL) {
+        return ws_usage(ctl, "%s: wsctl does not ask Sentinel: redis://, "
+                        "unix: or cluster:// are expected", from);
     }
 
     return WS_EXIT_OK;
@@ -321,4 +327,31 @@ ws_ctl_shards(ws_ctl_t *ctl)
     ctl->ks.shards = n;
 
     return WS_EXIT_OK;
+}
+
+
+static int
+ws_ctl_pubsub(ws_ctl_t *ctl)
+{
+    ngx_str_t  *arg;
+
+    ctl->ks.sharded = (ctl->url.kind == WS_REDIS_CLUSTER);
+
+    arg = ws_arg(ctl, "pubsub");
+
+    if (arg == NULL) {
+        return WS_EXIT_OK;
+    }
+
+    if (ngx_strcmp(arg->data, "plain") == 0) {
+        ctl->ks.sharded = 0;
+        return WS_EXIT_OK;
+    }
+
+    if (ngx_strcmp(arg->data, "sharded") == 0 && ctl->ks.sharded) {
+        return WS_EXIT_OK;
+    }
+
+    return ws_usage(ctl, "--pubsub: \"plain\", or with a cluster \"sharded\", "
+                    "is expected");
 }

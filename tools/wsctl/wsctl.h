@@ -72,6 +72,7 @@ struct ws_ctl_s {
     ws_redis_url_t       url;
     ws_client_t         *client;    /* NULL before the first command */
 
+    unsigned             fresh:1;   /* the store has no data yet */
     unsigned             json:1;
     unsigned             help:1;
 };

@@ -1,0 +1,320 @@
+
+# Redis Cluster: commits, listings, watching and jobs over shards on several
+# nodes; a slot that moves and a primary that dies under requests.
+
+use lib 't/lib';
+use WorkspaceTest seed => 'none';
+use WorkspaceTest::Cluster;
+use WorkspaceTest::Later;
+use WorkspaceTest::Life;
+
+# blocks see these
+
+use vars qw($cluster @users %made);
+
+$cluster = cluster(shards => 16);
+@users = map { "user$_" } 1 .. 12;
+
+
+# the shard of an id, by its first 10 bits
+
+sub shard { (hex(substr $_[0], 0, 4) >> 6) % 16 }
+
+
+sub node_of { $cluster->primary($cluster->slot('{' . shard($_[0]) . '}')) }
+
+
+# a workspace of each user: their names by id
+
+sub make_all {
+    for my $user (@users) {
+        v("$user.id", wsctl(qw(user create), $user, qw(--org acme)));
+        v("$user.token", wsctl(qw(token create), $user));
+
+        my $w = create(name => "w-$user", as => $user);
+
+        $made{$w->{id}} = { name => $w->{name}, as => $user };
+    }
+}
+
+
+sub listed {
+    my ($query) = @_;
+
+    my $r = http(GET => "/api/v2/workspaces?$query", { as => 'admin' });
+
+    return $r->status == 200 ? $r->json
+                             : { count => $r->status, workspaces => [] };
+}
+
+
+sub rename_one {
+    my ($id, $name) = @_;
+
+    my $r = http(PATCH => "/api/v2/workspaces/$id",
+                 { as => $made{$id}{as}, body => { name => $name } });
+
+    $made{$id}{name} = $name if $r->status == 204;
+
+    return $r->status;
+}
+
+
+# reads one: '' when it is right, else what it is
+
+sub wrong {
+    my ($id) = @_;
+
+    my $r = http(GET => "/api/v2/workspaces/$id", { as => $made{$id}{as} });
+
+    return $r->status if $r->status != 200;
+    return $r->json->{name} eq $made{$id}{name} ? '' : $r->json->{name};
+}
+
+
+sub check {
+    my ($status, $out, $err) = wsctl_run('check');
+
+    is $out, '', 'nothing is wrong with the store';
+    like $err, qr/all is as it has to be/;
+    is $status, 0;
+}
+
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: workspaces live on all nodes, and are found by id, name and list
+--- scenario
+make_all();
+
+my %nodes = map { node_of($_)->port => 1 } keys %made;
+
+cmp_ok scalar(keys %nodes), '>', 1, 'they are on several nodes';
+
+is join(',', grep { wrong($_) ne '' } keys %made), '', 'each is read by id';
+
+for my $id (keys %made) {
+    my ($as, $name) = @{ $made{$id} }{qw(as name)};
+    my $r = http(GET => "/api/v2/users/me/workspace/$name", { as => $as });
+
+    is $r->json->{id}, $id, "$name is found by its name";
+}
+
+my $all = listed('');
+
+is $all->{count}, scalar(keys %made), 'all are counted';
+is join(',', sort map { $_->{id} } @{ $all->{workspaces} }),
+   join(',', sort keys %made), 'all are listed, each once';
+
+my @order = map { $_->{last_used_at} } @{ $all->{workspaces} };
+
+is "@order", join(' ', reverse sort @order), 'the one used last is first';
+
+
+
+=== TEST 2: pages, filters and changes over shards
+--- scenario
+my @pages = map { @{ listed("limit=5&offset=$_")->{workspaces} } } 0, 5, 10;
+
+is join(',', map { $_->{id} } @pages),
+   join(',', map { $_->{id} } @{ listed('')->{workspaces} }),
+   'pages make the list';
+
+is listed('limit=5&offset=10')->{count}, scalar(keys %made);
+is listed('name=w-user1')->{count}, 4, 'user1, 10, 11, 12';
+is listed('owner=user3')->{count}, 1;
+is listed('status=pending&template=docker&name=user')->{count},
+   scalar(keys %made), 'several filters, answered by all nodes';
+
+for my $id (keys %made) {
+    is rename_one($id, $made{$id}{name} . '-x'), 204;
+}
+
+is listed('name=-x')->{count}, scalar(keys %made);
+is join(',', grep { wrong($_) ne '' } keys %made), '';
+
+
+
+=== TEST 3: watching: whatever node a workspace is on, and whoever changes it
+--- scenario
+my $b = start_node(name => 'b');
+my %watch;
+
+for my $id (keys %made) {
+    $watch{$id} = sse_open($b, "/api/v2/workspaces/$id/watch",
+                           { as => $made{$id}{as} });
+    ok $watch{$id}->wait_event(10, sub { $_->{event} eq 'data' });
+}
+
+cmp_ok scalar(map { @{ $_->cmd('PUBSUB', 'SHARDCHANNELS') } }
+              $cluster->primaries), '>=', scalar(keys %made),
+       'channels are sharded';
+
+for my $id (keys %made) {
+    my $name = $made{$id}{name} . 'y';
+
+    is rename_one($id, $name), 204;
+    ok $watch{$id}->wait_event(10, sub { $_->{event} eq 'data'
+                                         && $_->{json}{name} eq $name }),
+       "$name is told";
+}
+
+
+
+=== TEST 4: a provisioner gets the jobs of all shards; logs are followed
+--- scenario
+v('p1.token', wsctl(qw(provisioner create p1)));
+
+my %jobs;
+
+for (keys %made) {
+    my $r = http(POST => '/api/v2/provisioners/me/acquire',
+                 { as => 'p1', body => { wait_ms => 5000 } });
+
+    is $r->status, 200 or next;
+
+    my $job = $r->json;
+
+    $jobs{$job->{workspace}{id}} = 1;
+    is report($job, 'complete', resources => [])->status, 204;
+}
+
+is join(',', sort keys %jobs), join(',', sort keys %made),
+   'each job is given once';
+
+ok wait_for { listed('status=running')->{count} == keys %made } 10;
+
+# one who waits is told at once, whichever node queues the job
+
+my $waiting = http_later(node('b'), POST => '/api/v2/provisioners/me/acquire',
+                    { as => 'p1', body => { wait_ms => 30_000 } });
+my $w = create(as => 'user5', name => 'late');
+
+is $waiting->answer(20)->json->{workspace}{id}, $w->{id};
+
+$made{$w->{id}} = { as => 'user5', name => 'late' };
+
+
+
+=== TEST 5: a slot moves while requests run: all is found, nothing torn
+--- scenario
+my ($id) = sort { $made{$a}{as} cmp $made{$b}{as} } keys %made;
+my @mine = grep { shard($_) == shard($id) } keys %made;
+my $slot = $cluster->slot('{' . shard($id) . '}');
+my $from = $cluster->primary($slot);
+my ($to) = grep { $_ != $from } $cluster->primaries;
+my $stream = sse_open(node('b'), "/api/v2/workspaces/$id/watch",
+                      { as => $made{$id}{as} });
+
+my ($moved, $asked) = ($cluster->errors('MOVED'), $cluster->errors('ASK'));
+my ($reads, $n, %writes, %wrong) = (0, 0);
+
+$cluster->move($slot, $to, sub {
+    for (@mine) {
+        my $what = wrong($_);
+
+        $wrong{$what}++ if $what ne '';
+        $reads++;
+    }
+
+    # a commit touches several keys, and cannot as long as they are apart
+
+    my ($left) = @_;
+
+    $writes{rename_one($id, 'moving-' . ++$n)}++ if $left % 10 == 0;
+});
+
+is join(',', map { "$_ x $wrong{$_}" } sort keys %wrong), '',
+   "$reads reads are right";
+is join(',', grep { !/^(204|503)$/ } sort keys %writes), '',
+   'writes are done, or refused';
+
+cmp_ok $cluster->errors('ASK'), '>', $asked, 'some were sent on by ASK';
+cmp_ok $cluster->errors('MOVED'), '>', $moved, 'and by MOVED';
+
+is wrong($id), '';
+is rename_one($id, 'moved'), 204;
+ok $stream->wait_event(20, sub { $_->{event} eq 'data'
+                                 && $_->{json}{name} eq 'moved' }),
+   'who watches is told by the new node';
+
+is $cluster->primary($slot)->port, $to->port;
+
+check();
+--- timeout: 60
+
+
+
+=== TEST 6: a primary dies: 503 until its replica has taken over, no more
+--- scenario
+my ($id) = sort { $made{$a}{as} cmp $made{$b}{as} } keys %made;
+my $victim = node_of($id);
+my $other = (grep { node_of($_) != $victim } keys %made)[0];
+my $stream = sse_open(node('b'), "/api/v2/workspaces/$id/watch",
+                      { as => $made{$id}{as} });
+
+ok $stream->wait_event(10, sub { $_->{event} eq 'data' });
+
+$cluster->kill9($victim);
+
+my (%status, $last);
+
+ok wait_for {
+    $last = wrong($id);
+    $status{$last || 200}++;
+    $last eq '';
+} 40;
+
+is join(',', grep { !/^(200|503)$/ } keys %status), '',
+   'answers are right, or 503';
+ok wait_for { rename_one($id, 'survived') == 204 } 20;
+ok wait_for { wrong($other) eq '' } 20;
+
+ok $stream->wait_event(20, sub { $_->{event} eq 'data'
+                                 && $_->{json}{name} eq 'survived' }),
+   'who watches ends at the stored version';
+
+ok wait_for { listed('')->{count} == keys %made } 20;
+
+check();
+--- timeout: 60
+
+
+
+=== TEST 7: who does not know the number of shards serves nothing
+--- scenario
+my $c = start_node(name => 'c', workers => 1,
+                   http_config => 'workspace_redis ' . $cluster->url . ';'
+                                  . 'workspace_shards 4;');
+
+ok wait_for {
+    $c->log(qr/the data in redis .* has 16 shards and sharded pubsub, .* say 4 /)
+} 10;
+
+my $r = http($c, GET => '/api/v2/workspaces', { as => 'admin' });
+
+is $r->status, 503;
+is $r->header('Retry-After'), 1;
+
+
+
+=== TEST 8: what a cluster cannot do is refused by name
+--- scenario
+my $url = $cluster->url;
+
+for my $case (
+    ["workspace_redis $url db=1;", qr/"db" .* a cluster has no other/],
+    ["workspace_redis $url pubsub=loud;", qr/"pubsub" .* "plain"/],
+    ["workspace_redis $url; workspace_cache zone=a:1m;",
+     qr/"workspace_cache" cannot be used with a cluster/],
+    ["workspace_redis $url; workspace_shards 3;", qr/a power of two/],
+    ["workspace_redis $url; workspace_shards 2048;", qr/a power of two/],
+) {
+    my ($conf, $expected) = @$case;
+    my ($status, $output) = nginx_test(http_config => $conf);
+
+    isnt $status, 0;
+    like $output, $expected;
+}

@@ -1,0 +1,26 @@
+
+/*
+ * How the data is laid out (see ws_layout.h of the module): read when a
+ * connection is made, written with the first organization or user.
+ */
+
+
+#ifndef _WSCTL_LAYOUT_H_INCLUDED_
+#define _WSCTL_LAYOUT_H_INCLUDED_
+
+
+#include "wsctl.h"
+#include "ws_txn.h"
+
+
+/*
+ * Sets ctl->ks by what the store says, or, if it is new, by the options.
+ * WS_EXIT_FAILED when the options say something else than the store.
+ */
+int ws_layout_read(ws_ctl_t *ctl);
+
+/* adds it to a transaction if the store has none, to be called after that */
+void ws_layout_add(ws_ctl_t *ctl, ws_txn_t *txn);
+
+
+#endif /* _WSCTL_LAYOUT_H_INCLUDED_ */
