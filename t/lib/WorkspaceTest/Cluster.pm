@@ -42,7 +42,8 @@ sub cluster {
 
     $self->{url} = 'cluster://' . join ',', @addresses;
 
-    my $out = `redis-cli --cluster create @addresses --cluster-replicas 1 --cluster-yes 2>&1`;
+    my $out = `redis-cli --cluster create @addresses \\
+               --cluster-replicas 1 --cluster-yes 2>&1`;
 
     $? == 0 or die "redis-cli --cluster create: $out";
 
