@@ -308,7 +308,40 @@ is wsctl('check'), '', 'all invariants hold';
 
 
 
-=== TEST 4: what was missed while everything was down, once
+=== TEST 4: the workspaces of a user who is suspended stop, and do not start
+--- timeout: 60
+--- scenario
+my ($stop) = started(as => 'bob', ttl_ms => 3600_000);
+my $start = stopped(as => 'bob', autostart_schedule => '0 9 * * *');
+
+wsctl(qw(user suspend bob));
+
+my $at = now_ms();
+
+due_at($at, 'autostop', $stop);
+due_at($at, 'autostart', $start);
+
+ok +(wait_for { @{ builds($stop) } == 2 } 20), 'stopped';
+
+my $next;
+
+# put off to the schedule's next time, whose minute is 0
+
+ok +(wait_for {
+    $next = redis_cmd('ZSCORE', 'ws:{0}:due', "autostart $start->{id}");
+    $next > $at + 5000 && $next % 3600_000 == 0;
+} 20), 'not started, but tried again the next day';
+is scalar @{ builds($start) }, 2;
+like node()->log(qr/cannot be done now/), qr/autostart $start->{id}/;
+
+wsctl(qw(user activate bob));
+redis_cmd('ZADD', 'ws:{0}:due', now_ms(), "autostart $start->{id}");
+ok +(wait_for { @{ builds($start) } == 3 } 20), 'may start again';
+is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 5: what was missed while everything was down, once
 --- timeout: 120
 --- scenario
 my @stop = map { (started(ttl_ms => 3600_000))[0] } 1 .. 5;
