@@ -149,7 +149,7 @@ ws_build_workspace(ws_request_t *req)
     ngx_pool_t     *pool;
     ws_keyspace_t  *ks;
 
-    if (req->absent || ws_name_valid(&req->route.name) != NGX_OK) {
+    if (ws_name_valid(&req->route.name) != NGX_OK) {
         return ws_respond_not_found(req);
     }
 
@@ -185,7 +185,11 @@ ws_build_workspace_have(void *data, ws_reply_t *reply)
         req->have_id = 1;
 
     } else {
-        req->absent = 1;
+
+        /* takes as long as a workspace that the caller may not know of */
+
+        req->id = req->target->id;
+        req->have_id = 1;
     }
 
     ws_request_run(req);

@@ -16,6 +16,7 @@ static ngx_int_t ws_api_find(ws_request_t *req, const char *command,
 static void ws_api_found_live(void *data, ws_reply_t *reply);
 static void ws_api_found_deleted(void *data, ws_reply_t *reply);
 static ngx_int_t ws_api_find_deleted(ws_request_t *req);
+static void ws_api_found_none(ws_request_t *req);
 static ngx_int_t ws_api_by_name_load(ws_request_t *req);
 
 
@@ -131,7 +132,7 @@ ws_api_found_live(void *data, ws_reply_t *reply)
         req->handler = ws_api_find_deleted;
 
     } else {
-        req->handler = ws_respond_not_found;
+        ws_api_found_none(req);
     }
 
     ws_request_run(req);
@@ -157,10 +158,23 @@ ws_api_found_deleted(void *data, ws_reply_t *reply)
         req->handler = ws_api_by_name_load;
 
     } else {
-        req->handler = ws_respond_not_found;
+        ws_api_found_none(req);
     }
 
     ws_request_run(req);
+}
+
+
+/*
+ * A name that nobody has takes as long as one that the caller may not know
+ * of: a workspace is read, by an id that is a user's and so no workspace's.
+ */
+
+static void
+ws_api_found_none(ws_request_t *req)
+{
+    req->id = req->target->id;
+    req->handler = ws_api_by_name_load;
 }
 
 

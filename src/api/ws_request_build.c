@@ -20,7 +20,6 @@ struct ws_build_ref_s {
     ngx_str_t    p;
     ngx_uint_t   retries;
     unsigned     read:1;
-    unsigned     absent:1;
 };
 
 
@@ -51,10 +50,6 @@ ws_request_build(ws_request_t *req, ngx_uint_t action,
 
     if (!ref->read) {
         return ws_request_build_read(req);
-    }
-
-    if (ref->absent) {
-        return ws_respond_not_found(req);
     }
 
     rc = ws_request_workspace(req, action);
@@ -154,7 +149,10 @@ ws_request_build_keep(ws_request_t *req, ws_reply_t *reply)
     }
 
     if (elts[0].type == WS_REPLY_NIL) {
-        ref->absent = 1;
+
+        /* takes as long as a build that the caller may not know of */
+
+        req->id = req->build;
         return NGX_OK;
     }
 
