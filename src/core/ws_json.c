@@ -15,6 +15,15 @@
 #define WS_JSON_ROOM_MIN  64
 
 
+/* characters that may have to be escaped: see ws_json_escape() */
+
+static const u_char  ws_json_special[256] = {
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    ['"'] = 1, ['\\'] = 1, [0xe2] = 1
+};
+
+
 static u_char *ws_json_room(ws_json_t *w, size_t len);
 static size_t ws_json_escape(u_char *p, u_char *end, u_char esc[6]);
 static void ws_json_members(ws_json_t *w, json_t *v);
@@ -111,9 +120,25 @@ ws_json_string(ws_json_t *w, ngx_str_t *s)
     end = p + s->len;
     plain = p;
 
+    while (p < end && !ws_json_special[*p]) {
+        p++;
+    }
+
+    if (p == end) {
+
+        /* most of them: there is room for all of it */
+
+        if (s->len) {
+            w->last = ngx_cpymem(w->last, s->data, s->len);
+        }
+
+        *w->last++ = '"';
+        return;
+    }
+
     while (p < end) {
 
-        if (*p >= 0x20 && *p != '"' && *p != '\\' && *p != 0xe2) {
+        if (!ws_json_special[*p]) {
             p++;
             continue;
         }

@@ -1,5 +1,8 @@
 
-/* jansson's setters in this project's terms: ngx_str_t, ids and times. */
+/*
+ * jansson's setters in this project's terms: ngx_str_t, ids and times.  That
+ * text is UTF-8 is checked where it can be something else.
+ */
 
 
 #include <ngx_config.h>
@@ -11,7 +14,7 @@
 ngx_int_t
 ws_json_set(json_t *obj, const char *key, json_t *v)
 {
-    return json_object_set_new(obj, key, v) == 0 ? NGX_OK : NGX_ERROR;
+    return json_object_set_new_nocheck(obj, key, v) == 0 ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -25,7 +28,7 @@ ws_json_set_str(json_t *obj, const char *key, ngx_str_t *s)
 ngx_int_t
 ws_json_set_cstr(json_t *obj, const char *key, const char *s)
 {
-    return ws_json_set(obj, key, json_string(s));
+    return ws_json_set(obj, key, json_string_nocheck(s));
 }
 
 
@@ -43,7 +46,8 @@ ws_json_set_time(json_t *obj, const char *key, int64_t ms)
 
     (void) ws_time_format(text, ms);
 
-    return ws_json_set(obj, key, json_stringn((char *) text, WS_TIME_LEN));
+    return ws_json_set(obj, key,
+                       json_stringn_nocheck((char *) text, WS_TIME_LEN));
 }
 
 
@@ -54,5 +58,6 @@ ws_json_set_uuid(json_t *obj, const char *key, const ws_uuid_t *id)
 
     (void) ws_uuid_format(text, id);
 
-    return ws_json_set(obj, key, json_stringn((char *) text, WS_UUID_LEN));
+    return ws_json_set(obj, key,
+                       json_stringn_nocheck((char *) text, WS_UUID_LEN));
 }

@@ -1,7 +1,8 @@
 
 /*
  * Setters for documents that this module writes: each replaces the member of
- * the object.  NGX_OK, or NGX_ERROR: no memory, or obj is no object.
+ * the object.  NGX_OK, or NGX_ERROR: no memory, or obj is no object, or what
+ * ws_json_set_str() is given is not UTF-8.  Keys and C strings must be.
  */
 
 

@@ -1,16 +1,21 @@
 /*
  * UUIDs are kept as bytes in printing order, so that formatting is one walk
- * and the shard is a matter of the first two bytes.  The walk is driven by
- * where the dashes are: before bytes 4, 6, 8 and 10.
+ * and the shard is a matter of the first two bytes.  The dashes are before
+ * bytes 4, 6, 8 and 10.
  */
 
 
 #include "ws_uuid.h"
 
+#include <sys/random.h>
 #include <uuid/uuid.h>
 
 
 #define ws_uuid_dash_before(i)  ((i) == 4 || (i) == 6 || (i) == 8 || (i) == 10)
+
+
+static ngx_inline u_char *ws_uuid_hex(u_char *p, const u_char *b,
+    ngx_uint_t n);
 
 
 /* the value of a hexadecimal digit plus one; 0: it is none */
@@ -59,28 +64,48 @@ ws_uuid_parse(ngx_str_t *text, ws_uuid_t *id)
 u_char *
 ws_uuid_format(u_char *p, const ws_uuid_t *id)
 {
-    ngx_uint_t     i;
+    p = ws_uuid_hex(p, id->b, 4);
+    *p++ = '-';
+    p = ws_uuid_hex(p, id->b + 4, 2);
+    *p++ = '-';
+    p = ws_uuid_hex(p, id->b + 6, 2);
+    *p++ = '-';
+    p = ws_uuid_hex(p, id->b + 8, 2);
+    *p++ = '-';
 
-    static u_char  hex[] = "0123456789abcdef";
+    return ws_uuid_hex(p, id->b + 10, 6);
+}
 
-    for (i = 0; i < sizeof(id->b); i++) {
 
-        if (ws_uuid_dash_before(i)) {
-            *p++ = '-';
-        }
+static ngx_inline u_char *
+ws_uuid_hex(u_char *p, const u_char *b, ngx_uint_t n)
+{
+    static const u_char  hex[] = "0123456789abcdef";
 
-        *p++ = hex[id->b[i] >> 4];
-        *p++ = hex[id->b[i] & 0xf];
+    while (n--) {
+        *p++ = hex[*b >> 4];
+        *p++ = hex[*b++ & 0xf];
     }
 
     return p;
 }
 
 
+/*
+ * libuuid's own generator asks the same source, and then stirs what it got
+ * with that of random(), which it seeds for each id: twenty times the work.
+ */
+
 void
 ws_uuid_generate(ws_uuid_t *id)
 {
-    uuid_generate_random(id->b);
+    if (getrandom(id->b, sizeof(id->b), 0) != sizeof(id->b)) {
+        uuid_generate_random(id->b);
+        return;
+    }
+
+    id->b[6] = 0x40 | (id->b[6] & 0x0f);
+    id->b[8] = 0x80 | (id->b[8] & 0x3f);
 }
 
 
