@@ -40,6 +40,10 @@ static char *ws_conf_username(ngx_conf_t *cf, ws_store_conf_t *store,
     ngx_str_t *value);
 static char *ws_conf_password(ngx_conf_t *cf, ws_store_conf_t *store,
     ngx_str_t *value);
+static char *ws_conf_sentinel_username(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value);
+static char *ws_conf_sentinel_password(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value);
 static char *ws_conf_database(ngx_conf_t *cf, ws_store_conf_t *store,
     ngx_str_t *value);
 static char *ws_conf_key_prefix(ngx_conf_t *cf, ws_store_conf_t *store,
@@ -58,6 +62,8 @@ static char *ws_conf_msec(ngx_str_t *value, ngx_msec_t *msec);
 static const ws_conf_parameter_t  ws_conf_parameters[] = {
     { ngx_string("username="),        ws_conf_username },
     { ngx_string("password="),        ws_conf_password },
+    { ngx_string("sentinel_username="), ws_conf_sentinel_username },
+    { ngx_string("sentinel_password="), ws_conf_sentinel_password },
     { ngx_string("db="),              ws_conf_database },
     { ngx_string("prefix="),          ws_conf_key_prefix },
     { ngx_string("pubsub="),          ws_conf_pubsub },
@@ -137,17 +143,6 @@ ws_conf_redis_url(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *text,
         return NGX_CONF_ERROR;
     }
 
-    /* what is not there yet is refused here, by its name */
-
-    if (url.kind == WS_REDIS_SENTINEL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid URL in \"workspace_redis\": expected "
-                           "\"redis://\", \"rediss://\", \"unix:\", "
-                           "\"cluster://\" or \"clusters://\", Sentinel is "
-                           "not supported yet");
-        return NGX_CONF_ERROR;
-    }
-
     if (url.kind == WS_REDIS_CLUSTER) {
         store->redis.sharded = 1;
         store->ks.sharded = 1;
@@ -213,6 +208,20 @@ ws_conf_redis_hosts(ngx_conf_t *cf, ws_store_conf_t *store,
                 *name = url->hosts[i].name;
             }
         }
+    }
+
+    if (url->service.len) {
+        path = store->redis.name;
+
+        store->redis.name.len = path.len + 1 + url->service.len;
+        store->redis.name.data = ngx_pnalloc(cf->pool, store->redis.name.len);
+
+        if (store->redis.name.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        (void) ngx_sprintf(store->redis.name.data, "%V/%V", &path,
+                           &url->service);
     }
 
     store->redis.addrs = addrs.elts;
@@ -326,10 +335,11 @@ ws_conf_redis_parameter(ngx_conf_t *cf, ws_store_conf_t *store,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown parameter \"%V\" in \"workspace_redis\": "
-                       "expected username=, password=, db=, prefix=, "
-                       "pubsub=, connect_timeout=, send_timeout=, "
-                       "read_timeout=, ssl_ca=, ssl_certificate=, "
-                       "ssl_certificate_key=, ssl_name= or ssl_verify=",
+                       "expected username=, password=, sentinel_username=, "
+                       "sentinel_password=, db=, prefix=, pubsub=, "
+                       "connect_timeout=, send_timeout=, read_timeout=, "
+                       "ssl_ca=, ssl_certificate=, ssl_certificate_key=, "
+                       "ssl_name= or ssl_verify=",
                        value);
 
     return NGX_CONF_ERROR;
@@ -408,6 +418,28 @@ ws_conf_password(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *value)
     store->redis.password = *value;
 
     return value->len ? NGX_CONF_OK : "a password";
+}
+
+
+static char *
+ws_conf_sentinel_username(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value)
+{
+    store->redis.sentinel_username = *value;
+
+    return value->len && store->redis.kind == WS_REDIS_SENTINEL
+           ? NGX_CONF_OK : "a name, with a URL of Sentinels";
+}
+
+
+static char *
+ws_conf_sentinel_password(ngx_conf_t *cf, ws_store_conf_t *store,
+    ngx_str_t *value)
+{
+    store->redis.sentinel_password = *value;
+
+    return value->len && store->redis.kind == WS_REDIS_SENTINEL
+           ? NGX_CONF_OK : "a password, with a URL of Sentinels";
 }
 
 

@@ -65,6 +65,8 @@ typedef struct {
     ngx_str_t                   username;
     ngx_str_t                   password;
     ngx_int_t                   db;
+    ngx_str_t                   sentinel_username;
+    ngx_str_t                   sentinel_password;
     ngx_str_t                   client_name;    /* no spaces */
     ws_redis_tls_t              tls;
 

@@ -4,6 +4,8 @@
  *
  *     CLOSED -> CONNECTING, with TLS -> SETUP -> OPEN -> CLOSED
  *
+ * With Sentinel there is another one before it, from CONNECTING to SETUP.
+ *
  * The write event's timer is the timer of the state: connect_timeout until
  * the connection is open, send_timeout while the socket takes no more.  An
  * idle connection has no timer, so that it does not hold a quitting worker.
@@ -28,7 +30,9 @@
 
 static void ws_redis_conn_wake_handler(ngx_event_t *ev);
 static void ws_redis_conn_next(ws_redis_conn_t *conn);
+static void ws_redis_conn_try(ws_redis_conn_t *conn);
 static ngx_int_t ws_redis_conn_socket(ws_redis_conn_t *conn);
+static ngx_addr_t *ws_redis_conn_addr(ws_redis_conn_t *conn);
 static void ws_redis_conn_close(ws_redis_conn_t *conn);
 static void ws_redis_conn_hush(ws_redis_conn_t *conn);
 static u_char *ws_redis_conn_log(ngx_log_t *log, u_char *buf, size_t len);
@@ -129,9 +133,28 @@ ws_redis_conn_connect(ws_redis_conn_t *conn)
 static void
 ws_redis_conn_next(ws_redis_conn_t *conn)
 {
-    ngx_int_t  rc;
-
     conn->tries--;
+    conn->asking = (conn->conf->kind == WS_REDIS_SENTINEL);
+
+    ws_redis_conn_try(conn);
+}
+
+
+void
+ws_redis_conn_found(ws_redis_conn_t *conn)
+{
+    ws_redis_conn_close(conn);
+
+    conn->asking = 0;
+
+    ws_redis_conn_try(conn);
+}
+
+
+static void
+ws_redis_conn_try(ws_redis_conn_t *conn)
+{
+    ngx_int_t  rc;
 
     rc = ws_redis_conn_socket(conn);
 
@@ -172,7 +195,7 @@ ws_redis_conn_socket(ws_redis_conn_t *conn)
     conn->pos = conn->out;
     conn->last = conn->out;
 
-    addr = &conn->conf->addrs[conn->address];
+    addr = ws_redis_conn_addr(conn);
 
     ngx_memzero(&peer, sizeof(ngx_peer_connection_t));
 
@@ -243,23 +266,34 @@ ws_redis_conn_connected(ws_redis_conn_t *conn)
 }
 
 
+static ngx_addr_t *
+ws_redis_conn_addr(ws_redis_conn_t *conn)
+{
+    return (conn->conf->kind == WS_REDIS_SENTINEL && !conn->asking)
+           ? &conn->primary.addr : &conn->conf->addrs[conn->address];
+}
+
+
 ngx_str_t *
 ws_redis_conn_host(ws_redis_conn_t *conn)
 {
-    return &conn->conf->hosts[conn->address];
+    return (conn->conf->kind == WS_REDIS_SENTINEL && !conn->asking)
+           ? &conn->primary.host : &conn->conf->hosts[conn->address];
 }
 
 
 void
 ws_redis_conn_begin(ws_redis_conn_t *conn)
 {
-    if (conn->setup_n) {
+    conn->words = conn->asking ? &conn->question : &conn->setup;
+
+    if (conn->words->n) {
         conn->state = WS_REDIS_SETUP;
         conn->log.action = "setting up";
-        conn->setup_done = 0;
+        conn->words_done = 0;
         conn->tracked = 0;
-        conn->last = ngx_cpymem(conn->last, conn->setup.data,
-                                conn->setup.len);
+        conn->last = ngx_cpymem(conn->last, conn->words->bytes.data,
+                                conn->words->bytes.len);
 
         ws_redis_io_flush(conn);
         return;
@@ -500,8 +534,14 @@ ws_redis_conn_log(ngx_log_t *log, u_char *buf, size_t len)
     p = ngx_snprintf(p, buf + len - p, " redis %V%s", &conn->conf->name,
                      conn->kind);
 
-    if (conn->conf->naddrs > 1) {
-        addr = &conn->conf->addrs[conn->address];
+    if (conn->conf->kind == WS_REDIS_SENTINEL) {
+        addr = ws_redis_conn_addr(conn);
+        p = ngx_snprintf(p, buf + len - p, "; %s %V",
+                         conn->asking ? "asking Sentinel" : "primary",
+                         &addr->name);
+
+    } else if (conn->conf->naddrs > 1) {
+        addr = ws_redis_conn_addr(conn);
         p = ngx_snprintf(p, buf + len - p, " (%V)", &addr->name);
     }
 

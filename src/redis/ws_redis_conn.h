@@ -58,6 +58,24 @@ typedef enum {
 } ws_redis_state_e;
 
 
+/* first words on a connection: commands, pipelined, and their names */
+
+typedef struct {
+    ngx_str_t                   bytes;
+    char                       *names[6];
+    ngx_uint_t                  n;
+} ws_redis_setup_t;
+
+
+typedef struct {
+    ngx_addr_t                  addr;
+    ngx_sockaddr_t              sockaddr;
+    u_char                      name[NGX_SOCKADDR_STRLEN];
+    ngx_str_t                   host;
+    u_char                      text[NGX_SOCKADDR_STRLEN];
+} ws_redis_primary_t;
+
+
 typedef struct {
     ngx_connection_t           *connection;
     ws_redis_conf_t            *conf;
@@ -91,12 +109,14 @@ typedef struct {
     uint64_t                    put;
     uint64_t                    sent;
 
-    ngx_str_t                   setup;
+    ws_redis_setup_t            setup;
+    ws_redis_setup_t            question;   /* to Sentinel */
+    ws_redis_setup_t           *words;      /* of the two, now */
+    ngx_uint_t                  words_done;
     ngx_str_t                   tracking;   /* sent once the id is known */
     ngx_uint_t                  tracking_argc;
-    char                       *setup_names[5];
-    ngx_uint_t                  setup_n;
-    ngx_uint_t                  setup_done;
+
+    ws_redis_primary_t          primary;    /* by Sentinel */
 
     ngx_uint_t                  address;    /* in conf->addrs */
     ngx_uint_t                  tries;      /* left in this attempt */
@@ -110,6 +130,7 @@ typedef struct {
     unsigned                    tracked:1;  /* Redis does as "tracking" says */
     unsigned                    quiet:1;    /* failures are not logged */
     unsigned                    moved:1;    /* it serves elsewhere */
+    unsigned                    asking:1;   /* the other side is Sentinel */
     unsigned                    cancelable:1;   /* timers hold no worker */
     unsigned                    quit:1;
     unsigned                    shut:1;
@@ -177,10 +198,13 @@ void ws_redis_conn_shut(ws_redis_conn_t *conn);
 
 /*
  * The rest is between ws_redis_conn.c and the files of its steps:
- * ws_redis_tls.c, ws_redis_setup.c and ws_redis_io.c.
+ * ws_redis_sentinel.c, ws_redis_tls.c, ws_redis_setup.c and ws_redis_io.c.
  */
 
-/* makes conn->setup from conf; NGX_OK or NGX_ERROR (out of memory) */
+/*
+ * Makes conn->setup and conn->question from conf; NGX_OK or NGX_ERROR (out of
+ * memory)
+ */
 ngx_int_t ws_redis_setup_init(ws_redis_conn_t *conn, ngx_pool_t *pool);
 
 /*
@@ -194,8 +218,20 @@ ngx_int_t ws_redis_setup_init(ws_redis_conn_t *conn, ngx_pool_t *pool);
 ngx_int_t ws_redis_setup_track(ws_redis_conn_t *conn, ngx_pool_t *pool,
     ngx_str_t *prefixes, ngx_uint_t n);
 
-/* one reply in WS_REDIS_SETUP; NGX_OK, or NGX_ERROR: refused, logged */
+/*
+ * One reply in WS_REDIS_SETUP; NGX_OK; NGX_DONE: Sentinel has told where the
+ * primary is; NGX_ERROR: refused, logged
+ */
 ngx_int_t ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply);
+
+/* Sentinel's answer becomes conn->primary; NGX_OK or NGX_ERROR, logged */
+ngx_int_t ws_redis_sentinel_answer(ws_redis_conn_t *conn, ws_reply_t *reply);
+
+/* NGX_OK: the other side says that it is a primary; NGX_ERROR, logged */
+ngx_int_t ws_redis_sentinel_role(ws_redis_conn_t *conn, ws_reply_t *reply);
+
+/* the connection to Sentinel is followed by the one to conn->primary */
+void ws_redis_conn_found(ws_redis_conn_t *conn);
 
 /* handlers of the connection's events */
 void ws_redis_io_read_handler(ngx_event_t *rev);

@@ -193,12 +193,7 @@ ws_redis_io_read_handler(ngx_event_t *rev)
         n = c->recv(c, buf, sizeof(buf));
 
         if (n == NGX_AGAIN) {
-
-            if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-                ws_redis_conn_fail(conn, 0);
-            }
-
-            return;
+            goto wait;
         }
 
         if (n == 0) {
@@ -213,6 +208,11 @@ ws_redis_io_read_handler(ngx_event_t *rev)
 
         rc = ws_redis_io_take(conn, buf, n);
 
+        if (rc == NGX_DONE) {
+            ws_redis_conn_found(conn);
+            return;
+        }
+
         if (rc != NGX_OK) {
             ws_redis_conn_fail(conn, rc == NGX_DECLINED);
             return;
@@ -221,22 +221,25 @@ ws_redis_io_read_handler(ngx_event_t *rev)
         /* nothing more is there: one system call less */
 
         if (!rev->ready) {
-
-            if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-                ws_redis_conn_fail(conn, 0);
-            }
-
-            return;
+            goto wait;
         }
     }
 
     /* others are to be served too: the rest is for the next turn */
 
     ngx_post_event(rev, &ngx_posted_next_events);
+
+    return;
+
+wait:
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ws_redis_conn_fail(conn, 0);
+    }
 }
 
 
-/* NGX_OK, NGX_DECLINED or NGX_ERROR, as of ops->reply */
+/* NGX_OK, NGX_DECLINED or NGX_ERROR, as of ops->reply, or NGX_DONE */
 
 static ngx_int_t
 ws_redis_io_take(ws_redis_conn_t *conn, u_char *data, size_t len)

@@ -15,8 +15,14 @@
 #include <ws_resp.h>
 
 
-static ngx_int_t ws_redis_setup_add(ws_redis_conn_t *conn, ngx_pool_t *pool,
+static ngx_int_t ws_redis_setup_auth(ws_redis_setup_t *setup,
+    ngx_pool_t *pool, ngx_str_t *username, ngx_str_t *password);
+static ngx_int_t ws_redis_setup_question(ws_redis_conn_t *conn,
+    ngx_pool_t *pool);
+static ngx_int_t ws_redis_setup_add(ws_redis_setup_t *setup, ngx_pool_t *pool,
     char *name, ngx_uint_t argc, ngx_str_t *argv);
+static ngx_int_t ws_redis_setup_take(ws_redis_conn_t *conn, char *name,
+    ws_reply_t *reply);
 static ngx_int_t ws_redis_setup_refused(ws_redis_conn_t *conn, char *name,
     ws_reply_t *reply);
 static void ws_redis_setup_id(ws_redis_conn_t *conn, ws_reply_t *reply);
@@ -27,26 +33,15 @@ ws_redis_setup_init(ws_redis_conn_t *conn, ngx_pool_t *pool)
 {
     u_char            number[NGX_INT_T_LEN];
     ngx_str_t         argv[3];
-    ngx_uint_t        argc;
     ws_redis_conf_t  *conf;
 
     conf = conn->conf;
 
-    if (conf->password.len) {
-        ngx_str_set(&argv[0], "AUTH");
-        argc = 1;
-
-        if (conf->username.len) {
-            argv[argc++] = conf->username;
-        }
-
-        argv[argc++] = conf->password;
-
-        if (ws_redis_setup_add(conn, pool, "AUTH", argc, argv)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ws_redis_setup_auth(&conn->setup, pool, &conf->username,
+                            &conf->password)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (conf->db) {
@@ -54,7 +49,9 @@ ws_redis_setup_init(ws_redis_conn_t *conn, ngx_pool_t *pool)
         argv[1].data = number;
         argv[1].len = ngx_sprintf(number, "%i", conf->db) - number;
 
-        if (ws_redis_setup_add(conn, pool, "SELECT", 2, argv) != NGX_OK) {
+        if (ws_redis_setup_add(&conn->setup, pool, "SELECT", 2, argv)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -64,44 +61,105 @@ ws_redis_setup_init(ws_redis_conn_t *conn, ngx_pool_t *pool)
         ngx_str_set(&argv[1], "SETNAME");
         argv[2] = conf->client_name;
 
-        if (ws_redis_setup_add(conn, pool, "CLIENT SETNAME", 3, argv)
+        if (ws_redis_setup_add(&conn->setup, pool, "CLIENT SETNAME", 3, argv)
             != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    return NGX_OK;
+    return (conf->kind == WS_REDIS_SENTINEL)
+           ? ws_redis_setup_question(conn, pool) : NGX_OK;
 }
 
 
 static ngx_int_t
-ws_redis_setup_add(ws_redis_conn_t *conn, ngx_pool_t *pool, char *name,
-    ngx_uint_t argc, ngx_str_t *argv)
+ws_redis_setup_auth(ws_redis_setup_t *setup, ngx_pool_t *pool,
+    ngx_str_t *username, ngx_str_t *password)
 {
-    u_char  *data, *p;
+    ngx_str_t   argv[3];
+    ngx_uint_t  argc;
 
-    if (conn->setup.len + ws_resp_size(argc, argv) > WS_REDIS_CONN_BUFFER) {
+    if (password->len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_str_set(&argv[0], "AUTH");
+    argc = 1;
+
+    if (username->len) {
+        argv[argc++] = *username;
+    }
+
+    argv[argc++] = *password;
+
+    return ws_redis_setup_add(setup, pool, "AUTH", argc, argv);
+}
+
+
+/* what is asked of Sentinel, and of the Redis that it names */
+
+static ngx_int_t
+ws_redis_setup_question(ws_redis_conn_t *conn, ngx_pool_t *pool)
+{
+    ngx_str_t         argv[3];
+    ws_redis_conf_t  *conf;
+
+    conf = conn->conf;
+
+    if (ws_redis_setup_auth(&conn->question, pool, &conf->sentinel_username,
+                            &conf->sentinel_password)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    data = ngx_pnalloc(pool, conn->setup.len + ws_resp_size(argc, argv));
+    ngx_str_set(&argv[0], "SENTINEL");
+    ngx_str_set(&argv[1], "GET-MASTER-ADDR-BY-NAME");
+    argv[2] = conf->service;
+
+    if (ws_redis_setup_add(&conn->question, pool, "SENTINEL", 3, argv)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&argv[0], "ROLE");
+
+    return ws_redis_setup_add(&conn->setup, pool, "ROLE", 1, argv);
+}
+
+
+static ngx_int_t
+ws_redis_setup_add(ws_redis_setup_t *setup, ngx_pool_t *pool, char *name,
+    ngx_uint_t argc, ngx_str_t *argv)
+{
+    size_t   size;
+    u_char  *data, *p;
+
+    size = setup->bytes.len + ws_resp_size(argc, argv);
+
+    if (size > WS_REDIS_CONN_BUFFER) {
+        return NGX_ERROR;
+    }
+
+    data = ngx_pnalloc(pool, size);
     if (data == NULL) {
         return NGX_ERROR;
     }
 
     p = data;
 
-    if (conn->setup.len) {
-        p = ngx_cpymem(p, conn->setup.data, conn->setup.len);
+    if (setup->bytes.len) {
+        p = ngx_cpymem(p, setup->bytes.data, setup->bytes.len);
     }
 
     p = ws_resp_head(p, argc);
     p = ws_resp_bulk(p, argc, argv);
 
-    conn->setup.data = data;
-    conn->setup.len = p - data;
-    conn->setup_names[conn->setup_n++] = name;
+    setup->bytes.data = data;
+    setup->bytes.len = p - data;
+    setup->names[setup->n++] = name;
 
     return NGX_OK;
 }
@@ -119,7 +177,9 @@ ws_redis_setup_track(ws_redis_conn_t *conn, ngx_pool_t *pool,
     ngx_str_set(&argv[0], "CLIENT");
     ngx_str_set(&argv[1], "ID");
 
-    if (ws_redis_setup_add(conn, pool, "CLIENT ID", 2, argv) != NGX_OK) {
+    if (ws_redis_setup_add(&conn->setup, pool, "CLIENT ID", 2, argv)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -151,7 +211,7 @@ ws_redis_setup_track(ws_redis_conn_t *conn, ngx_pool_t *pool,
 
     conn->tracking.len = p - conn->tracking.data;
     conn->tracking_argc = 6 + 2 * n;
-    conn->setup_names[conn->setup_n++] = "CLIENT TRACKING";
+    conn->setup.names[conn->setup.n++] = "CLIENT TRACKING";
 
     return NGX_OK;
 }
@@ -162,7 +222,7 @@ ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply)
 {
     char  *name;
 
-    name = conn->setup_names[conn->setup_done++];
+    name = conn->words->names[conn->words_done++];
 
     if (reply->type == WS_REPLY_ERROR
         && ws_redis_setup_refused(conn, name, reply) != NGX_OK)
@@ -170,14 +230,11 @@ ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply)
         return NGX_ERROR;
     }
 
-    if (ngx_strcmp(name, "CLIENT ID") == 0) {
-        ws_redis_setup_id(conn, reply);
-
-    } else if (ngx_strcmp(name, "CLIENT TRACKING") == 0) {
-        conn->tracked = (reply->type == WS_REPLY_STATUS);
+    if (ws_redis_setup_take(conn, name, reply) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (conn->setup_done == conn->setup_n) {
+    if (conn->words_done == conn->words->n) {
 
         if (conn->pos != conn->last) {
             ngx_log_error(NGX_LOG_ERR, &conn->log, 0,
@@ -185,9 +242,37 @@ ws_redis_setup_reply(ws_redis_conn_t *conn, ws_reply_t *reply)
             return NGX_ERROR;
         }
 
+        if (conn->asking) {
+            return NGX_DONE;
+        }
+
         conn->proven = 1;
         ws_redis_conn_open(conn);
         ws_redis_conn_wake(conn);
+    }
+
+    return NGX_OK;
+}
+
+
+/* what is to be known from a reply */
+
+static ngx_int_t
+ws_redis_setup_take(ws_redis_conn_t *conn, char *name, ws_reply_t *reply)
+{
+    if (ngx_strcmp(name, "SENTINEL") == 0) {
+        return ws_redis_sentinel_answer(conn, reply);
+    }
+
+    if (ngx_strcmp(name, "ROLE") == 0) {
+        return ws_redis_sentinel_role(conn, reply);
+    }
+
+    if (ngx_strcmp(name, "CLIENT ID") == 0) {
+        ws_redis_setup_id(conn, reply);
+
+    } else if (ngx_strcmp(name, "CLIENT TRACKING") == 0) {
+        conn->tracked = (reply->type == WS_REPLY_STATUS);
     }
 
     return NGX_OK;
@@ -243,7 +328,7 @@ ws_redis_setup_id(ws_redis_conn_t *conn, ws_reply_t *reply)
         || WS_RESP_HEAD_MAX + ws_resp_size(5, argv) + conn->tracking.len
            > room)
     {
-        conn->setup_done++;
+        conn->words_done++;
         return;
     }
 

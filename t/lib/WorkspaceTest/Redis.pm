@@ -13,7 +13,8 @@ use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
 
 
-# { dir, port, password?, args? => [...] }
+# { dir, port, password?, args? => [...], command? => [...] }; a command
+# instead of the usual one has to make the socket dir/redis.sock
 
 sub new {
     my ($class, %args) = @_;
@@ -54,7 +55,7 @@ sub start {
 sub spawn {
     my ($self) = @_;
 
-    my @command = (
+    my @command = $self->{command} ? @{ $self->{command} } : (
         $ENV{WORKSPACE_REDIS_SERVER} || 'redis-server',
         '--port', $self->{port}, '--bind', '127.0.0.1',
         '--unixsocket', $self->{unix}, '--dir', $self->{dir},
@@ -157,12 +158,18 @@ sub cmd {
 
     my $sock = $self->{sock};
 
+    # nothing is to be read but the end, should the server have closed it
+
+    undef $sock if $sock && IO::Select->new($sock)->can_read(0);
+
     if (!$sock || !$sock->connected || $self->{sock_pid} != $$) {
         $sock = IO::Socket::UNIX->new(Peer => $self->{unix})
             or die "redis: $self->{unix}: $!\n";
         $self->{sock} = $sock;
         $self->{sock_pid} = $$;
         $self->{in} = '';
+
+        $self->cmd('AUTH', $self->{password}) if defined $self->{password};
     }
 
     my $out = '*' . @args . "\r\n";

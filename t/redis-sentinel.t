@@ -1,0 +1,261 @@
+# A primary, replicas and Sentinels: nginx follows the primary by itself.
+
+use lib 't/lib';
+use WorkspaceTest;
+use WorkspaceTest::Sentinel;
+
+use IO::Socket::INET;
+
+my $s = WorkspaceTest::Sentinel->new(replicas => 2);
+
+v('sentinel.url', $s->url);
+
+sub sentinel { $s }
+
+
+sub path { '/api/v2/workspaces/' . v('dev.id') }
+
+
+# a change is acknowledged, within some seconds; returns how long it took
+
+my $names = 0;
+
+sub works {
+    my ($what, @node) = @_;
+
+    my $name = 'n' . ++$names;
+    my $start = now_ms();
+
+    ok wait_for(sub {
+        my $r = http(@node, PATCH => path(),
+                     { as => 'alice', body => { name => $name } });
+        $r->status == 204;
+    }, 30), $what;
+
+    diag "$what: " . (now_ms() - $start) . ' ms' if $ENV{WORKSPACE_TELL};
+
+    my $r = http(@node, GET => path(), { as => 'alice' });
+
+    is $r->json->{name}, $name, 'and read';
+
+    return $name;
+}
+
+
+# a Sentinel that answers the same to everything, and counts
+
+sub liar {
+    my (@answer) = @_;
+
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                       Listen => 64) or die $!;
+
+    my $pid = fork // die $!;
+
+    if ($pid == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+        alarm 60;
+
+        my $text = @answer ? '*' . @answer . "\r\n"
+                             . join('', map { '$' . length($_) . "\r\n$_\r\n" }
+                                        @answer)
+                           : "*-1\r\n";
+
+        while (my $sock = $listen->accept) {
+            sysread $sock, my $bytes, 4096;
+            syswrite $sock, $text;
+        }
+
+        POSIX::_exit(0);
+    }
+
+    v('liar.pid', $pid);
+
+    return 'sentinel://127.0.0.1:' . $listen->sockport . '/main';
+}
+
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a workspace; all connections are to the primary
+--- http_config
+workspace_redis {{sentinel.url}};
+--- as: alice
+--- request
+POST /api/v2/organizations/{{acme.id}}/members/me/workspaces
+{"name": "dev", "template_id": "{{docker.id}}"}
+--- capture
+dev.id = id
+
+
+
+=== TEST 2: a failover in order: requests and streams follow
+--- http_config
+workspace_redis {{sentinel.url}};
+--- scenario
+my $stream = sse_open(path() . '/watch', { as => 'alice' });
+
+ok $stream->wait_event(5, sub { $_->{event} eq 'data' }), 'watching';
+works('before');
+
+my $old = sentinel()->primary;
+
+sentinel()->failover;
+sentinel()->wait_for_change($old);
+
+my $name = works('after');
+
+ok $stream->wait_event(15, sub { $_->{event} eq 'data'
+                                 && $_->{json}{name} eq $name }),
+   'the stream is told';
+
+sentinel()->ready;
+is_deeply [ grep { / name=nginx-workspace / }
+            split /\n/, $old->cmd(qw(CLIENT LIST)) ], [],
+          'no connection is left to what is a replica now';
+
+
+
+=== TEST 3: the primary is killed, and comes back as a primary at first
+--- http_config
+workspace_redis {{sentinel.url}};
+--- scenario
+my $stream = sse_open(path() . '/watch', { as => 'alice' });
+
+ok $stream->wait_event(5, sub { $_->{event} eq 'data' }), 'watching';
+works('before');
+
+my $old = sentinel()->primary;
+
+$old->kill9;
+
+is http(PATCH => path(), { as => 'alice', body => { name => 'lost' } })
+   ->status, 503, 'nobody to take it';
+
+sentinel()->wait_for_change($old);
+
+my $name = works('after');
+
+ok $stream->wait_event(15, sub { $_->{event} eq 'data'
+                                 && $_->{json}{name} eq $name }),
+   'the stream is told';
+
+$old->start;
+
+$name = works('the old one is back');
+
+ok $stream->wait_event(15, sub { $_->{event} eq 'data'
+                                 && $_->{json}{name} eq $name });
+
+sentinel()->ready;
+works('and a replica');
+
+is_deeply [ grep { / name=nginx-workspace / }
+            split /\n/, $old->cmd(qw(CLIENT LIST)) ], [],
+          'nobody has used it';
+
+{
+    my $primary = sentinel()->primary;
+    local $ENV{WORKSPACE_REDIS} = "redis://127.0.0.1:$primary->{port}";
+
+    is wsctl('check'), '';
+}
+
+
+
+=== TEST 4: without Sentinels what is connected goes on; they come back
+--- http_config
+workspace_redis {{sentinel.url}};
+--- scenario
+works('before');
+
+$_->stop for @{ sentinel()->{sentinels} };
+
+works('no Sentinel answers');
+
+$_->cont for @{ sentinel()->{sentinels} };
+$_->kill9 for @{ sentinel()->{sentinels} };
+
+works('no Sentinel is there');
+
+sentinel()->{redis}[$_]->cmd(qw(CLIENT KILL TYPE normal SKIPME yes))
+    for 0 .. 2;
+
+is http(GET => path(), { as => 'alice' })->status, 503,
+   'a new connection has nobody to ask';
+
+$_->start for @{ sentinel()->{sentinels} };
+
+works('they are back');
+sentinel()->ready;
+
+
+
+=== TEST 5: what Sentinels may say
+--- scenario
+my $primary = sentinel()->primary;
+my ($replica) = grep { $_ != $primary } @{ sentinel()->{redis} };
+
+for my $case (
+    [ [ '127.0.0.1', $primary->{port} ], 200, qr/./ ],
+    [ [ '127.0.0.1', $replica->{port} ], 503, qr/its role is "slave"/ ],
+    [ [], 503, qr/Sentinel knows no "main"/ ],
+    [ [ 'redis.test', 6379 ], 503, qr/expected an IP address and a port/ ],
+    [ [ '127.0.0.1', 0 ], 503, qr/expected an IP address and a port/ ],
+    [ [ '127.0.0.1' ], 503, qr/unexpected answer of Sentinel/ ],
+    [ [ '127.0.0.1', free_port() ], 503, qr/Connection refused/ ])
+{
+    my ($answer, $status, $log) = @$case;
+
+    my $node = start_node(
+        name        => 'liar',
+        workers     => 1,
+        http_config => 'workspace_redis ' . liar(@$answer) . ';',
+    );
+
+    is http($node, GET => path(), { as => 'alice' })->status, $status,
+       "@$answer";
+    ok wait_for(sub { $node->log($log) }, 5), 'logged';
+
+    $node->quit;
+    kill 'KILL', v('liar.pid');
+    waitpid v('liar.pid'), 0;
+}
+
+
+
+=== TEST 6: users, passwords and databases: of Redis, of Sentinel
+--- scenario
+my $s = sentinel();
+
+$_->cmd(qw(ACL SETUSER nginx on >s3cret ~* &* +@all)) for @{ $s->{redis} };
+$_->cmd(qw(ACL SETUSER asker on >t0p +auth +sentinel|get-master-addr-by-name))
+    for @{ $s->{sentinels} };
+$_->cmd(qw(ACL SETUSER default resetpass -@all +acl +ping +sentinel +info
+           +publish +subscribe +hello +client)), for @{ $s->{sentinels} };
+
+my $node = start_node(
+    name        => 'users',
+    http_config => 'workspace_redis ' . $s->url(auth => 'nginx:s3cret')
+                   . ' sentinel_username=asker sentinel_password=t0p;',
+);
+
+works('signed in', $node);
+
+$_->cmd(qw(ACL SETUSER asker >other <t0p)) for @{ $s->{sentinels} };
+
+$node->quit;
+$node->start;
+
+is http($node, GET => path(), { as => 'alice' })->status, 503;
+ok wait_for(sub { $node->log(qr/AUTH was refused: "WRONGPASS/) }, 5);
+is $node->log(qr/t0p|s3cret/), '';
+
+my ($status, $text) = nginx_test(
+    http_config => 'workspace_redis redis://127.0.0.1 sentinel_password=x;'
+);
+
+isnt $status, 0;
+like $text, qr/expected a password, with a URL of Sentinels/;
