@@ -34,7 +34,14 @@ sub works {
 
     diag "$what: " . (now_ms() - $start) . ' ms' if $ENV{WORKSPACE_TELL};
 
-    my $r = http(@node, GET => path(), { as => 'alice' });
+    # another worker may find out later
+
+    my $r;
+
+    wait_for(sub {
+        $r = http(@node, GET => path(), { as => 'alice' });
+        $r->status == 200;
+    }, 10);
 
     is $r->json->{name}, $name, 'and read';
 

@@ -164,6 +164,8 @@ sub ready {
 sub DESTROY {
     my ($self) = @_;
 
+    local $?;
+
     for my $redis (@{ $self->{sentinels} },
                    @{ $self->{redis} }[1 .. $#{ $self->{redis} }])
     {
