@@ -4,9 +4,11 @@
  * message has come, or the subscription is confirmed, each reads what is new.
  *
  * A reading is three commands in one go: whether the build is superseded, the
- * status of its workspace, the lines.  Redis carries them out in this order,
- * so that a job found ended has no more lines than those that come.  What was
- * published since the reading was issued asks for another one.
+ * status of its workspace, the lines.  While a cluster's slot moves to another
+ * node they may be carried out in any order, though they are answered in
+ * this one; so when the job is found ended the lines are read once more: now
+ * there are no more than those that come.  What was published since a reading
+ * was issued asks for another one.
  */
 
 
@@ -54,7 +56,9 @@ typedef struct {
     ws_redis_cmd_t      *cmds[WS_FOLLOW_READINGS];
 
     unsigned             wanted:1;  /* there may be something to read */
-    unsigned             over:1;    /* the job had ended when it was read */
+    unsigned             over:1;    /* the job has ended */
+    unsigned             final:1;   /* that was known to the reading */
+    unsigned             done:1;    /* there are no more lines */
     unsigned             failed:1;  /* a part of the reading has */
 } ws_follower_t;
 
@@ -70,6 +74,7 @@ static void ws_follow_subject(ws_watcher_t *w, const ws_uuid_t **owner,
     const ws_uuid_t **org);
 
 static void ws_follow_read(ws_follower_t *f);
+static ngx_int_t ws_follow_ask(ws_follower_t *f);
 static ngx_int_t ws_follow_command(ws_follower_t *f, ngx_uint_t n,
     ngx_uint_t argc, ngx_str_t *argv, ws_redis_handler_pt handler);
 static void ws_follow_superseded(void *data, ws_reply_t *reply);
@@ -184,7 +189,7 @@ ws_follow_take(ws_watcher_t *w, ngx_uint_t *last)
         f->sent += f->count;
     }
 
-    if (f->over && !f->wanted) {
+    if (f->done && !f->wanted) {
         *last = 1;
 
     } else if (f->wanted && event) {
@@ -251,22 +256,11 @@ ws_follow_read(ws_follower_t *f)
     tail = f->tail;
 
     f->wanted = 0;
-    f->over = 0;
     f->failed = 0;
+    f->done = 0;
+    f->final = f->over;
 
-    ngx_str_set(&argv[0], "HEXISTS");
-    argv[1] = tail->key;
-    ngx_str_set(&argv[2], "d");
-
-    rc = ws_follow_command(f, 0, 3, argv, ws_follow_superseded);
-
-    ngx_str_set(&argv[0], "HGET");
-    argv[1] = tail->workspace;
-    ngx_str_set(&argv[2], "m");
-
-    if (rc == NGX_OK) {
-        rc = ws_follow_command(f, 1, 3, argv, ws_follow_status);
-    }
+    rc = f->over ? NGX_OK : ws_follow_ask(f);
 
     ngx_str_set(&argv[0], "LRANGE");
     argv[1] = tail->channel.name;
@@ -284,6 +278,29 @@ ws_follow_read(ws_follower_t *f)
         ws_follow_cancel(f);
         ws_tail_later(tail);
     }
+}
+
+
+/* asks whether the job has ended */
+
+static ngx_int_t
+ws_follow_ask(ws_follower_t *f)
+{
+    ngx_str_t  argv[3];
+
+    ngx_str_set(&argv[0], "HEXISTS");
+    argv[1] = f->tail->key;
+    ngx_str_set(&argv[2], "d");
+
+    if (ws_follow_command(f, 0, 3, argv, ws_follow_superseded) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&argv[0], "HGET");
+    argv[1] = f->tail->workspace;
+    ngx_str_set(&argv[2], "m");
+
+    return ws_follow_command(f, 1, 3, argv, ws_follow_status);
 }
 
 
@@ -347,16 +364,18 @@ ws_follow_lines(void *data, ws_reply_t *reply)
     if (reply == NULL || reply->type != WS_REPLY_ARRAY || f->failed
         || ws_follow_event(f, reply) != NGX_OK)
     {
-        f->over = 0;
         ws_tail_later(f->tail);
         return;
     }
 
-    if (reply->n == WS_LOG_READ) {
+    if (reply->n == WS_LOG_READ || (f->over && !f->final)) {
         f->wanted = 1;
+
+    } else {
+        f->done = f->over;
     }
 
-    if (f->event || f->over || f->wanted) {
+    if (f->event || f->done || f->wanted) {
         ws_watch_wake(&f->w);
     }
 }
