@@ -419,9 +419,9 @@ async def redis_stopped():
     worker = node.workers()[0]
     idle = rss(worker)
     os.kill(redis.process.pid, signal.SIGSTOP)
-    begun = time.time()
 
     async def one(c):
+        begun = time.time()
         connection = Connection(node.port, c.connection.token, False)
         wid = random.choice(list(c.names))
         status, _ = await connection.request("GET",
@@ -446,6 +446,8 @@ async def redis_stopped():
     tally["MB more"] = (peak - idle) >> 10
     if tally["200 of those"]:
         tally.bad("a stopped Redis answered")
+    if slowest > 20:
+        tally.bad(f"one waited for {slowest:.0f} s")
     if peak - idle > 200 << 10:
         tally.bad(f"{peak - idle} kB more")
     if tally["recovery, ms"] > 5000:
