@@ -318,3 +318,56 @@ for my $case (
     isnt $status, 0;
     like $output, $expected;
 }
+
+
+
+=== TEST 9: a part of the cluster is gone: time and jobs go on in the rest
+--- timeout: 120
+--- scenario
+$_->cmd(qw(CONFIG SET cluster-require-full-coverage no)) for $cluster->alive;
+
+# not the part with the users and tokens, which is needed for everything
+
+my $dir = $cluster->primary($cluster->slot('{dir}'));
+my ($victim) = grep { $_ != $dir } map { node_of($_) } sort keys %made;
+my ($id) = grep { node_of($_) != $victim } sort keys %made;
+my $as = $made{$id}{as};
+
+# one whose lease is going to end
+
+my $w = create(as => $as, name => 'leased');
+
+acquire($w);
+
+my $queued = create(as => $as, name => 'queued');
+
+for my $node ($cluster->alive) {
+    my $info = $node->cmd('INFO', 'replication');
+
+    $cluster->kill9($node) if $info =~ /^master_port:(\d+)/m
+                              && $1 == $victim->port;
+}
+
+$cluster->kill9($victim);
+
+my $s = '{' . shard($w->{id}) . '}';
+my $node = $cluster->primary($cluster->slot($s));
+
+$node->cmd('HSET', "ws:$s:w:$w->{id}", 'e', now_ms());
+$node->cmd('ZADD', "ws:$s:due", 'XX', now_ms(), "lease $w->{id}");
+
+ok wait_for {
+    my $r = http(GET => "/api/v2/workspaces/$w->{id}", { as => $as });
+
+    $r->status == 200 && $r->json->{latest_build}{status} eq 'failed';
+} 20;
+
+my $job;
+
+ok wait_for {
+    $job = http(POST => '/api/v2/provisioners/me/acquire',
+                { as => 'p1', body => { wait_ms => 2000 } });
+    $job->status == 200;
+} 30;
+
+is $job->json->{workspace}{id}, $queued->{id} if $job->status == 200;

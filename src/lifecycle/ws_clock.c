@@ -17,6 +17,7 @@ struct ws_clock_s {
     ngx_event_t      timer;
     ngx_pool_t      *pool;          /* of one round */
     ngx_uint_t       shard;         /* being asked */
+    ngx_uint_t       rest;          /* shards to be asked after it */
     ngx_uint_t       items;         /* under way */
     unsigned         more:1;        /* the last batch was full */
 };
@@ -24,7 +25,7 @@ struct ws_clock_s {
 
 static void ws_clock_timer(ngx_event_t *ev);
 static void ws_clock_next(ws_clock_t *clock);
-static void ws_clock_claim(ws_clock_t *clock);
+static ngx_int_t ws_clock_claim(ws_clock_t *clock);
 static void ws_clock_claimed(void *data, ws_reply_t *reply);
 static ngx_uint_t ws_clock_answered(ws_clock_t *clock, ws_reply_t *reply);
 static void ws_clock_sync(ws_clock_t *clock, int64_t now_ms);
@@ -106,12 +107,17 @@ ws_clock_timer(ngx_event_t *ev)
         return;
     }
 
-    clock->shard = 0;
-    ws_clock_claim(clock);
+    /* not all workers are to begin with the same one */
+
+    clock->shard = ngx_random() % clock->store->ks->shards;
+    clock->rest = clock->store->ks->shards;
+    clock->more = 0;
+
+    ws_clock_next(clock);
 }
 
 
-static void
+static ngx_int_t
 ws_clock_claim(ws_clock_t *clock)
 {
     ngx_str_t  argv[4];
@@ -127,11 +133,13 @@ ws_clock_claim(ws_clock_t *clock)
     argv[3] = ws_int_str(clock->pool, WS_CLOCK_HOLD_MS);
 
     if (argv[1].data == NULL || argv[2].data == NULL || argv[3].data == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
     clock->cmd = ws_redis_script(clock->store->redis, &clock->claim, 4, argv,
                                  ws_clock_claimed, clock);
+
+    return clock->cmd ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -146,6 +154,7 @@ ws_clock_claimed(void *data, ws_reply_t *reply)
 
     if (!ws_clock_answered(clock, reply)) {
         clock->cmd = NULL;
+        ws_clock_next(clock);
         return;
     }
 
@@ -200,24 +209,29 @@ ws_clock_item_done(void *data)
 }
 
 
-/* the rest of this shard, the next shard, or the end of the round */
+/*
+ * The rest of this shard, the next shard, or the end of the round.  One whose
+ * node does not answer, in a cluster, does not stop the time of the others.
+ */
 
 static void
 ws_clock_next(ws_clock_t *clock)
 {
-    if (ngx_exiting || ngx_terminate) {
-        return;
-    }
+    while (!ngx_exiting && !ngx_terminate) {
 
-    if (!clock->more) {
-        if (clock->shard + 1 == clock->store->ks->shards) {
-            return;
+        if (!clock->more) {
+            if (clock->rest == 0) {
+                return;
+            }
+
+            clock->rest--;
+            clock->shard = (clock->shard + 1) % clock->store->ks->shards;
         }
 
-        clock->shard++;
+        if (ws_clock_claim(clock) == NGX_OK) {
+            return;
+        }
     }
-
-    ws_clock_claim(clock);
 }
 
 

@@ -61,7 +61,7 @@ struct ws_queue_s {
     ngx_uint_t         size;        /* of first pages */
     ws_queue_job_t    *last;        /* returned by ws_queue_next() */
     ws_needs_t         known;       /* of jobs that were passed over */
-    unsigned           failed:1;
+    unsigned           lost:1;      /* a shard, by this walk */
 };
 
 
@@ -71,6 +71,7 @@ static ngx_int_t ws_queue_fill(ws_queue_page_t *page, ws_reply_t *reply);
 static ngx_int_t ws_queue_details(ws_queue_page_t *page);
 static void ws_queue_detail(void *data, ws_reply_t *reply);
 static ngx_uint_t ws_queue_recall(ws_queue_job_t *job);
+static void ws_queue_lose(ws_queue_page_t *page);
 static void ws_queue_drop(ws_queue_page_t *page);
 
 
@@ -166,7 +167,7 @@ ws_queue_start(ws_queue_t *queue, ngx_uint_t want)
 ngx_int_t
 ws_queue_next(ws_queue_t *queue, ws_queued_t **job)
 {
-    ngx_uint_t        i, waiting;
+    ngx_uint_t        i, waiting, lost;
     ws_queue_page_t  *page, *first;
 
     queue->last = NULL;
@@ -191,14 +192,10 @@ again:
         }
 
         if (page->cmd == NULL && page->more && ws_queue_read(page) != NGX_OK) {
-            goto failed;
+            ws_queue_lose(page);
         }
 
         waiting |= (page->cmd != NULL);
-    }
-
-    if (queue->failed) {
-        goto failed;
     }
 
     if (waiting) {
@@ -206,14 +203,17 @@ again:
     }
 
     if (first == NULL) {
+        lost = queue->lost;
         ws_queue_stop(queue);
-        return NGX_DONE;
+
+        return lost ? NGX_ERROR : NGX_DONE;
     }
 
     if (!first->jobs[first->next].told && first->pending == 0
         && ws_queue_details(first) != NGX_OK)
     {
-        goto failed;
+        ws_queue_lose(first);
+        goto again;
     }
 
     if (first->pending) {
@@ -229,12 +229,6 @@ again:
     *job = &queue->last->job;
 
     return NGX_OK;
-
-failed:
-
-    ws_queue_stop(queue);
-
-    return NGX_ERROR;
 }
 
 
@@ -294,7 +288,7 @@ ws_queue_page(void *data, ws_reply_t *reply)
     if (reply == NULL || reply->type != WS_REPLY_ARRAY
         || ws_queue_fill(page, reply) != NGX_OK)
     {
-        page->queue->failed = 1;
+        ws_queue_lose(page);
     }
 
     page->queue->handler(page->queue->data);
@@ -404,7 +398,7 @@ ws_queue_detail(void *data, ws_reply_t *reply)
     page->pending--;
 
     if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 2) {
-        page->queue->failed = 1;
+        ws_queue_lose(page);
 
     } else if (reply->elts[0].type == WS_REPLY_STRING
                && reply->elts[1].type == WS_REPLY_STRING)
@@ -419,7 +413,7 @@ ws_queue_detail(void *data, ws_reply_t *reply)
                          == NGX_OK);
     }
 
-    if (page->pending == 0 || page->queue->failed) {
+    if (page->pending == 0) {
         page->queue->handler(page->queue->data);
     }
 }
@@ -473,13 +467,26 @@ ws_queue_stop(ws_queue_t *queue)
 {
     ngx_uint_t  i;
 
-    queue->failed = 0;
+    queue->lost = 0;
     queue->last = NULL;
 
     for (i = 0; i < queue->store->ks->shards; i++) {
         queue->pages[i].more = 0;
         ws_queue_drop(&queue->pages[i]);
     }
+}
+
+
+/* this walk goes on without the shard, for another to come */
+
+static void
+ws_queue_lose(ws_queue_page_t *page)
+{
+    ws_queue_drop(page);
+
+    page->more = 0;
+    page->marked = 1;
+    page->queue->lost = 1;
 }
 
 

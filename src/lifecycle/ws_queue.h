@@ -56,7 +56,8 @@ void ws_queue_start(ws_queue_t *queue, ngx_uint_t want);
 /*
  * The next one.  A job may be gone from the queue by now.
  * NGX_OK; NGX_AGAIN: the handler will be called; NGX_DONE: there are no
- * more; NGX_ERROR: Redis did not answer, or no memory: the walk has ended.
+ * more; NGX_ERROR: there are no more, but of some shards, which are marked
+ * again, not all could be read: Redis did not answer, or no memory.
  */
 ngx_int_t ws_queue_next(ws_queue_t *queue, ws_queued_t **job);
 
