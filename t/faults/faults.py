@@ -166,6 +166,73 @@ def forgive_losses(tally):
                    if "can be" not in w and "is not" not in w]
 
 
+async def synchronized(port, replicas):
+    """the primary at this port has so many replicas, all up to date"""
+    def online():
+        out = subprocess.run(
+            ["redis-cli", "-p", str(port), "INFO", "replication"], text=True,
+            capture_output=True).stdout
+        return out.count("state=online") == replicas
+    await until("replicas", online, 120)
+
+
+async def failover_scenario(name, conf, total, kills):
+    primary = Redis(f"{name}-0").ready()
+    replicas = [Redis(f"{name}-{i}", "--replicaof", "127.0.0.1",
+                      str(primary.port)).ready() for i in (1, 2)]
+    await synchronized(primary.port, 2)
+    sentinels = [Sentinel(f"{name}-sentinel-{i}", primary.port, 2)
+                 for i in range(3)]
+    for s in sentinels:
+        s.ready()
+        await until("sentinels", lambda s=s: all(
+            text in s.cmd("INFO", "sentinel")
+            for text in ("sentinels=3", "slaves=2")))
+    deployment = Deployment(primary.url, CLIENTS)
+    url = ("sentinel://" + ",".join(f"127.0.0.1:{s.port}" for s in sentinels)
+           + "/main")
+    nodes = [Nginx(f"{name}-node-{i}", url + " read_timeout=5s", conf=conf)
+             for i in range(2)]
+    tally = Tally()
+    servers = {r.port: r for r in [primary, *replicas]}
+    current = primary.port
+
+    async def kill():
+        nonlocal current
+        old = servers[current]
+        old.kill9()
+        await until("a new primary", lambda: any(
+            s.primary_port() not in (None, old.port) for s in sentinels), 60)
+        current = next(s.primary_port() for s in sentinels
+                       if s.primary_port() not in (None, old.port))
+        old.options = ("--replicaof", "127.0.0.1", str(current))
+        old.start()
+        old.ready()
+        await synchronized(current, 2)
+
+    clients = await kill_and_write(deployment, nodes, tally, total, kills,
+                                   kill)
+    deployment.use(servers[current].url)
+    await verify(deployment, clients, tally)
+    crashes(nodes, tally)
+    return tally
+
+
+@scenario
+async def failover():
+    """Sentinel, the primary killed 20 times, workspace_wait 1"""
+    return await failover_scenario("failover", "workspace_wait 1 2s;",
+                                   scaled(100000), 20)
+
+
+@scenario
+async def failover_without_wait():
+    """the same without workspace_wait: what is lost is said"""
+    tally = await failover_scenario("failover-lossy", "", scaled(20000), 5)
+    forgive_losses(tally)
+    return tally
+
+
 @scenario
 async def workers_killed():
     """3 nodes, workers killed, reloads: no wrong answer, 1,000 watchers"""

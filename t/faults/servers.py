@@ -213,10 +213,9 @@ class Deployment:
     """an organization, a template, users with tokens"""
 
     def __init__(self, url, users, *options):
-        def ctl(*args):
-            return sh(WSCTL, "--redis", url, *options, *args).strip()
-
-        self.ctl = ctl
+        self.options = options
+        self.use(url)
+        ctl = self.ctl
         self.org = ctl("org", "create", "acme")
         self.template = ctl("template", "create", "--org", "acme", "docker")
         ctl("version", "create", "--template", "docker", "v1", "--promote")
@@ -224,6 +223,12 @@ class Deployment:
         for i in range(users):
             ctl("user", "create", f"u{i}", "--org", "acme")
             self.tokens.append(ctl("token", "create", f"u{i}"))
+
+    def use(self, url):
+        self.url = url
+
+    def ctl(self, *args):
+        return sh(WSCTL, "--redis", self.url, *self.options, *args).strip()
 
     def check(self):
         """what wsctl check complains of; "" if nothing"""
