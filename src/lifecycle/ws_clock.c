@@ -161,7 +161,11 @@ ws_clock_claimed(void *data, ws_reply_t *reply)
     now_ms = reply->elts[0].integer;
     due = &reply->elts[1];
 
-    ws_clock_sync(clock, now_ms);
+    /* of a cluster's clocks one is to be told from all nodes of nginx */
+
+    if (clock->shard == 0) {
+        ws_clock_sync(clock, now_ms);
+    }
 
     clock->cmd = NULL;
 

@@ -86,6 +86,7 @@ ws_redis_cluster(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
         }
 
         node->seed = 1;
+        node->host = conf->hosts[i];
     }
 
     /* workers begin with different ones */
@@ -156,8 +157,11 @@ ws_redis_cluster_add(ws_redis_cluster_t *cluster, struct sockaddr *sockaddr,
     node->addr.socklen = socklen;
     node->addr.sockaddr = ngx_pcalloc(pool, sizeof(ngx_sockaddr_t));
     node->addr.name.data = ngx_pnalloc(pool, NGX_SOCKADDR_STRLEN);
+    node->host.data = ngx_pcalloc(pool, NGX_SOCKADDR_STRLEN + 1);
 
-    if (node->addr.sockaddr == NULL || node->addr.name.data == NULL) {
+    if (node->addr.sockaddr == NULL || node->addr.name.data == NULL
+        || node->host.data == NULL)
+    {
         goto failed;
     }
 
@@ -166,11 +170,14 @@ ws_redis_cluster_add(ws_redis_cluster_t *cluster, struct sockaddr *sockaddr,
     node->addr.name.len = ngx_sock_ntop(node->addr.sockaddr, socklen,
                                         node->addr.name.data,
                                         NGX_SOCKADDR_STRLEN, 1);
+    node->host.len = ngx_sock_ntop(node->addr.sockaddr, socklen,
+                                   node->host.data, NGX_SOCKADDR_STRLEN, 0);
 
     node->conf = *cluster->conf;
     node->conf.kind = WS_REDIS_ONE;
     node->conf.addrs = &node->addr;
     node->conf.naddrs = 1;
+    node->conf.hosts = &node->host;
     node->conf.name = node->addr.name;
 
     ngx_queue_insert_tail(&cluster->nodes, &node->queue);

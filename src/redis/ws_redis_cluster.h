@@ -39,6 +39,7 @@ struct ws_redis_node_s {
     ws_redis_cluster_t         *cluster;
     ws_redis_conf_t             conf;
     ngx_addr_t                  addr;
+    ngx_str_t                   host;       /* the address without its port */
     ws_redis_t                 *redis[WS_ROLES];
     ws_redis_sub_t             *sub;
     unsigned                    seed:1;     /* of the configuration */

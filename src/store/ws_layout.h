@@ -8,8 +8,8 @@
  *
  * wsctl writes it with the first organization or user.  A worker compares it
  * with its configuration when it starts and every few seconds, and serves
- * nothing as long as they differ.  Data without it has one shard and plain
- * channels; a store without users has no data.
+ * nothing as long as they differ.  A store without it has one shard and plain
+ * channels.  While wsctl imports, "pubsub" says so, and nobody agrees.
  */
 
 

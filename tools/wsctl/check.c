@@ -11,7 +11,6 @@
 #include "commands.h"
 
 
-static ngx_str_t ws_check_pattern(ws_ctl_t *ctl);
 static int ws_check_page(ws_ctl_t *ctl, ngx_pool_t *pool, ngx_str_t *items,
     ngx_uint_t n, void *data);
 static int ws_check_page_records(ws_check_t *check, ws_check_key_t *keys,
@@ -45,7 +44,7 @@ ws_check_run(ws_ctl_t *ctl)
         return rc;
     }
 
-    pattern = ws_check_pattern(ctl);
+    pattern = ws_client_pattern(ctl);
 
     rc = ws_client_scan(ctl, "SCAN", &pattern, ws_check_page, &check);
 
@@ -56,45 +55,6 @@ ws_check_run(ws_ctl_t *ctl)
     ws_check_summary(&check);
 
     return check.problems ? WS_EXIT_FAILED : WS_EXIT_OK;
-}
-
-
-/* all keys with the prefix, whose characters stand for themselves */
-
-static ngx_str_t
-ws_check_pattern(ws_ctl_t *ctl)
-{
-    size_t      i;
-    u_char     *p;
-    ngx_str_t   s, *prefix;
-
-    prefix = &ctl->ks.prefix;
-
-    s.len = 0;
-    s.data = ngx_pnalloc(ctl->pool, prefix->len * 2 + 2);
-
-    if (s.data == NULL) {
-        return s;
-    }
-
-    p = s.data;
-
-    for (i = 0; i < prefix->len; i++) {
-        if (strchr("*?[]\\^-", prefix->data[i])) {
-            *p++ = '\\';
-        }
-
-        *p++ = prefix->data[i];
-    }
-
-    /* the tag's brace: other prefixes may begin with this one */
-
-    *p++ = '{';
-    *p++ = '*';
-
-    s.len = p - s.data;
-
-    return s;
 }
 
 

@@ -36,7 +36,6 @@ struct ws_client_s {
 
 
 static int ws_client_sendv(ws_ctl_t *ctl, const char *name, va_list ap);
-static int ws_client_send_argv(ws_ctl_t *ctl, ngx_uint_t n, ngx_str_t *argv);
 static int ws_client_keep(ws_client_t *client, ws_node_t *node, ngx_uint_t n,
     ngx_str_t *argv);
 static ngx_uint_t ws_client_keyless(ngx_str_t *argv);
@@ -156,7 +155,7 @@ ws_client_sendv(ws_ctl_t *ctl, const char *name, va_list ap)
 }
 
 
-static int
+int
 ws_client_send_argv(ws_ctl_t *ctl, ngx_uint_t n, ngx_str_t *argv)
 {
     int           rc;
@@ -470,6 +469,45 @@ ws_client_page(ws_ctl_t *ctl, ws_reply_t *reply, ngx_str_t *cursor,
     ngx_destroy_pool(pool);
 
     return rc;
+}
+
+
+/* the characters of the prefix stand for themselves */
+
+ngx_str_t
+ws_client_pattern(ws_ctl_t *ctl)
+{
+    size_t      i;
+    u_char     *p;
+    ngx_str_t   s, *prefix;
+
+    prefix = &ctl->ks.prefix;
+
+    s.len = 0;
+    s.data = ngx_pnalloc(ctl->pool, prefix->len * 2 + 2);
+
+    if (s.data == NULL) {
+        return s;
+    }
+
+    p = s.data;
+
+    for (i = 0; i < prefix->len; i++) {
+        if (strchr("*?[]\\^-", prefix->data[i])) {
+            *p++ = '\\';
+        }
+
+        *p++ = prefix->data[i];
+    }
+
+    /* the tag's brace: other prefixes may begin with this one */
+
+    *p++ = '{';
+    *p++ = '*';
+
+    s.len = p - s.data;
+
+    return s;
 }
 
 

@@ -36,6 +36,7 @@ int ws_client_command(ws_ctl_t *ctl, ws_reply_t **reply, const char *name,
  * replies are returned like others.
  */
 int ws_client_send(ws_ctl_t *ctl, const char *name, ...);
+int ws_client_send_argv(ws_ctl_t *ctl, ngx_uint_t n, ngx_str_t *argv);
 int ws_client_receive(ws_ctl_t *ctl, ws_reply_t **reply);
 
 /*
@@ -65,6 +66,9 @@ typedef int (*ws_scan_pt)(ws_ctl_t *ctl, ngx_pool_t *pool, ngx_str_t *items,
 
 int ws_client_scan(ws_ctl_t *ctl, const char *name, ngx_str_t *what,
     ws_scan_pt handler, void *data);
+
+/* SCAN's pattern for all keys of the deployment; NULL data without memory */
+ngx_str_t ws_client_pattern(ws_ctl_t *ctl);
 
 /* a copy of a string reply in a pool; NULL data without memory */
 ngx_str_t ws_client_copy(ngx_pool_t *pool, ws_reply_t *reply);

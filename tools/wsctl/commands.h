@@ -51,6 +51,8 @@ int ws_job_list_run(ws_ctl_t *ctl);
 int ws_job_finish_run(ws_ctl_t *ctl);
 
 int ws_check_run(ws_ctl_t *ctl);
+int ws_export_run(ws_ctl_t *ctl);
+int ws_import_run(ws_ctl_t *ctl);
 
 
 #endif /* _WSCTL_COMMANDS_H_INCLUDED_ */

@@ -70,6 +70,12 @@ ws_layout_take(ws_ctl_t *ctl, ngx_str_t *shards, ngx_str_t *pubsub)
         return ws_no_memory();
     }
 
+    if (ngx_strcmp(pubsub->data, WS_LAYOUT_IMPORTING) == 0) {
+        return ws_fail(WS_EXIT_FAILED, "an import into this store has not "
+                       "come to its end: delete what is there and begin "
+                       "again");
+    }
+
     n = ngx_atoi(shards->data, shards->len);
     sharded = ngx_strcmp(pubsub->data, "sharded") == 0;
 
@@ -112,4 +118,21 @@ ws_layout_add(ws_ctl_t *ctl, ws_txn_t *txn)
     pubsub = ws_keyspace_pubsub(&ctl->ks);
 
     ws_txn_command(txn, "HSET", key, 4, &fs, &shards, &fp, &pubsub);
+}
+
+
+int
+ws_layout_write(ws_ctl_t *ctl, ngx_str_t pubsub)
+{
+    ngx_str_t    key, fs, fp, shards;
+    ws_reply_t  *reply;
+
+    ngx_str_set(&fs, "shards");
+    ngx_str_set(&fp, "pubsub");
+
+    key = ws_key_dir(ctl->pool, &ctl->ks, "layout", NULL);
+    shards = ws_int_str(ctl->pool, ctl->ks.shards);
+
+    return ws_client_command(ctl, &reply, "HSET", &key, &fs, &shards, &fp,
+                             &pubsub, NULL);
 }

@@ -19,6 +19,12 @@
  */
 int ws_layout_read(ws_ctl_t *ctl);
 
+/* what pubsub says while an import is under way */
+#define WS_LAYOUT_IMPORTING  "importing"
+
+/* writes it, with such a word; any exit status */
+int ws_layout_write(ws_ctl_t *ctl, ngx_str_t pubsub);
+
 /* adds it to a transaction if the store has none, to be called after that */
 void ws_layout_add(ws_ctl_t *ctl, ws_txn_t *txn);
 

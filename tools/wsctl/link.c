@@ -82,8 +82,8 @@ ws_link_hello(ws_ctl_t *ctl, ws_link_t *link)
     url = &ctl->url;
 
     if (url->password.len) {
-        n = 0;
-        ngx_str_set(&argv[n++], "AUTH");
+        ngx_str_set(&argv[0], "AUTH");
+        n = 1;
 
         if (url->username.len) {
             argv[n++] = url->username;

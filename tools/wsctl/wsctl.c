@@ -135,6 +135,13 @@ const ws_command_t  ws_commands[] = {
     { "check", NULL, NULL, NULL,
       "is all in the store as it has to be?", ws_check_help, ws_check_run },
 
+    { "export", NULL, NULL, NULL,
+      "write all data to stdout; nginx must not run", NULL, ws_export_run },
+
+    { "import", NULL, NULL, NULL,
+      "read it from stdin into an empty store, of --shards N",
+      NULL, ws_import_run },
+
     { NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 };
 

@@ -209,6 +209,8 @@ sub count {
 sub DESTROY {
     my ($self) = @_;
 
+    local $?;
+
     $_->end("KILL") for grep { defined } @{ $self->{nodes} || [] };
 }
 
