@@ -371,3 +371,11 @@ ok wait_for {
 } 30;
 
 is $job->json->{workspace}{id}, $queued->{id} if $job->status == 200;
+
+# what is lost is not taken for what is not there
+
+my ($lost) = grep { my $id = $_; !eval { local $SIG{__DIE__}; node_of($id) } }
+             sort keys %made;
+
+is wrong($lost), 503;
+is listed('')->{count}, 503;

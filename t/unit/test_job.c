@@ -6,6 +6,8 @@
 
 
 #include "life_fixture.h"
+#include "ws_lease.h"
+#include "ws_token.h"
 
 
 #define JOB_ID  "latest_build.job.id"
@@ -347,6 +349,37 @@ test_cancel_finished(void **state)
 }
 
 
+/* the token of the agents names the workspace and is proved by the hash */
+
+static void
+test_leases(void **state)
+{
+    ngx_str_t   id, secret;
+    ws_uuid_t   workspace, parsed;
+    ws_lease_t  one, two;
+
+    ws_uuid_generate(&workspace);
+    assert_int_equal(ws_lease_generate(life_pool, &workspace, &one), NGX_OK);
+    assert_int_equal(ws_lease_generate(life_pool, &workspace, &two), NGX_OK);
+
+    id.data = one.agent_token.data;
+    id.len = WS_UUID_LEN;
+
+    assert_int_equal(ws_uuid_parse(&id, &parsed), NGX_OK);
+    assert_true(ws_uuid_eq(&parsed, &workspace));
+    assert_int_equal(id.data[WS_UUID_LEN], '-');
+
+    secret.data = id.data + WS_UUID_LEN + 1;
+    secret.len = one.agent_token.len - WS_UUID_LEN - 1;
+
+    assert_int_equal(ws_token_verify(&secret, &one.agent_hash), NGX_OK);
+    assert_int_equal(ws_token_verify(&secret, &two.agent_hash),
+                     NGX_DECLINED);
+    assert_int_equal(ws_uuid_parse(&one.id, &parsed), NGX_OK);
+    assert_memory_not_equal(one.id.data, two.id.data, WS_UUID_LEN);
+}
+
+
 int
 main(void)
 {
@@ -362,7 +395,8 @@ main(void)
         cmocka_unit_test(test_expire_while_canceling),
         cmocka_unit_test(test_cancel_pending),
         cmocka_unit_test(test_cancel_running),
-        cmocka_unit_test(test_cancel_finished)
+        cmocka_unit_test(test_cancel_finished),
+        cmocka_unit_test(test_leases)
     };
 
     return cmocka_run_group_tests_name("job", tests, life_setup,
