@@ -2,6 +2,7 @@
 # make test       install what is missing, build, run all tests
 # make lint       warnings as errors, cppcheck, style
 # make asan       the tests with AddressSanitizer and UBSan
+# make valgrind   a few tests with nginx in valgrind
 # make fuzz       every fuzzer for FUZZ_SECONDS
 # make bench      side by side with peers, see docs/performance.md
 # make faults     Redis and workers killed under load, about 20 minutes
@@ -199,6 +200,22 @@ asan-check: $(BUILD)/stay_loaded.so
 	    WS_PRELOAD="$$($(CC) -print-file-name=libasan.so) $(abspath $<)" \
 	    $(MAKE) --no-print-directory check \
 	        NGINX='$(CURDIR)/t/lib/nginx-sanitized'
+
+
+# valgrind: reads of memory that nobody has written.  Slow: a few files, unless
+# others are given, and not a part of anything.
+
+VALGRIND_T = t/read.t t/create.t t/list.t t/watch.t
+
+.PHONY: valgrind
+valgrind:
+	tools/install-deps valgrind
+	+$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)rm -rf $(BUILD)/valgrind && mkdir -p $(BUILD)/valgrind
+	$(Q)+WORKSPACE_SANITIZED='$(abspath $(BUILD)/valgrind)' \
+	    WORKSPACE_VALGRIND=1 WS_NGINX='$(NGINX)' \
+	    $(MAKE) --no-print-directory check T='$(or $(T),$(VALGRIND_T))' \
+	        NGINX='$(CURDIR)/t/lib/nginx-valgrind'
 
 
 # lint: every C file under both compilers, with warnings as errors

@@ -49,7 +49,8 @@ for my $file (@ARGV) {
 
 run_files() if @files;
 
-check_report($_) for defined $reports ? glob "$reports/report*" : ();
+check_report($_) for defined $reports ? grep { -s } glob "$reports/report*"
+                                     : ();
 
 print "\nbroken: $_" for @broken;
 print "\n$passed passed, $failed failed\n";
