@@ -139,7 +139,7 @@ ws_secret_hide(ngx_http_request_t *r)
         }
 
         end = lines[i]->data + lines[i]->len;
-        p = ngx_strlchr(lines[i]->data, end, '?');
+        p = memchr(lines[i]->data, '?', lines[i]->len);
 
         if (p) {
             (void) ws_secret_overwrite(r->pool, p + 1, end);

@@ -11,9 +11,8 @@
 #include <uuid/uuid.h>
 
 
-#define ws_uuid_dash_before(i)  ((i) == 4 || (i) == 6 || (i) == 8 || (i) == 10)
-
-
+static ngx_inline ngx_uint_t ws_uuid_unhex(u_char *b, const u_char *p,
+    ngx_uint_t n);
 static ngx_inline u_char *ws_uuid_hex(u_char *p, const u_char *b,
     ngx_uint_t n);
 
@@ -32,8 +31,7 @@ ngx_int_t
 ws_uuid_parse(ngx_str_t *text, ws_uuid_t *id)
 {
     u_char      *p;
-    ngx_uint_t   high, low;
-    ngx_uint_t   i;
+    ngx_uint_t   bits;
 
     if (text->len != WS_UUID_LEN) {
         return NGX_DECLINED;
@@ -41,23 +39,38 @@ ws_uuid_parse(ngx_str_t *text, ws_uuid_t *id)
 
     p = text->data;
 
-    for (i = 0; i < sizeof(id->b); i++) {
-
-        if (ws_uuid_dash_before(i) && *p++ != '-') {
-            return NGX_DECLINED;
-        }
-
-        high = ws_uuid_digits[*p++];
-        low = ws_uuid_digits[*p++];
-
-        if (high == 0 || low == 0) {
-            return NGX_DECLINED;
-        }
-
-        id->b[i] = (u_char) ((high - 1) << 4 | (low - 1));
+    if (p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-') {
+        return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    bits = ws_uuid_unhex(id->b, p, 4);
+    bits |= ws_uuid_unhex(id->b + 4, p + 9, 2);
+    bits |= ws_uuid_unhex(id->b + 6, p + 14, 2);
+    bits |= ws_uuid_unhex(id->b + 8, p + 19, 2);
+    bits |= ws_uuid_unhex(id->b + 10, p + 24, 6);
+
+    return bits > 0xf ? NGX_DECLINED : NGX_OK;
+}
+
+
+/* the bits of all digits: more than four when one was none */
+
+static ngx_inline ngx_uint_t
+ws_uuid_unhex(u_char *b, const u_char *p, ngx_uint_t n)
+{
+    ngx_uint_t  high, low, bits;
+
+    bits = 0;
+
+    while (n--) {
+        high = (ngx_uint_t) ws_uuid_digits[*p++] - 1;
+        low = (ngx_uint_t) ws_uuid_digits[*p++] - 1;
+
+        bits |= high | low;
+        *b++ = (u_char) (high << 4 | low);
+    }
+
+    return bits;
 }
 
 
