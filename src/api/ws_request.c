@@ -182,6 +182,7 @@ ngx_int_t
 ws_request_read(ws_request_t *req, ngx_uint_t argc, ngx_str_t *argv,
     ws_redis_handler_pt handler)
 {
+    req->writing = 0;
     req->on_reply = handler;
     req->cmd = ws_redis_command(req->store->redis, WS_REDIS_READ, argc, argv,
                                 ws_request_reply, req);
@@ -202,7 +203,8 @@ ws_request_write(ws_request_t *req, ws_txn_t *txn,
     }
 
     req->on_reply = handler;
-    req->cmd = ws_redis_script(req->store->redis, &req->store->txn, argc,
+    req->writing = 1;
+    req->cmd = ws_redis_commit(req->store->commit, &req->store->txn, argc,
                                argv, ws_request_reply, req);
 
     return req->cmd ? NGX_AGAIN : ws_respond_unavailable(req);
@@ -215,6 +217,11 @@ ws_request_reply(void *data, ws_reply_t *reply)
     ws_request_t  *req = data;
 
     req->redis_usec += ws_redis_cmd_elapsed(req->cmd);
+
+    if (reply == NULL && req->writing && ws_redis_cmd_sent(req->cmd)) {
+        req->unsure = 1;
+    }
+
     req->cmd = NULL;
 
     if (reply == NULL || reply->type == WS_REPLY_ERROR) {

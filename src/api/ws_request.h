@@ -51,6 +51,8 @@ struct ws_loc_conf_s {
     ngx_msec_t                  agent_timeout;  /* silence that means gone */
     ws_store_conf_t            *store;
     ngx_uint_t                  shards;     /* of the store */
+    ngx_uint_t                  wait_replicas;  /* of the store as well */
+    ngx_msec_t                  wait_timeout;
     ngx_shm_zone_t             *cache;      /* NULL: not used here */
     ws_tz_db_t                **tz;         /* the zones, loaded last */
     ws_loc_conf_t              *apis;       /* of a server: locations ... */
@@ -152,6 +154,8 @@ struct ws_request_s {
     unsigned                    name_taken:1;   /* the commit was refused */
     unsigned                    absent:1;
     unsigned                    unavailable:1;  /* Redis did not answer */
+    unsigned                    writing:1;      /* the last command */
+    unsigned                    unsure:1;       /* whether that happened */
     unsigned                    broken:1;       /* a stored document is */
     unsigned                    running:1;
     unsigned                    in_content:1;   /* the handler's phase */

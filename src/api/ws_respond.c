@@ -302,12 +302,15 @@ ws_respond_method(ws_request_t *req)
 ngx_int_t
 ws_respond_unavailable(ws_request_t *req)
 {
-    ngx_str_t  seconds = ngx_string("1");
+    ngx_str_t    seconds = ngx_string("1");
+    const char  *detail;
 
     if (ws_http_add_header(req->http, "Retry-After", &seconds) != NGX_OK) {
         return NGX_ERROR;
     }
 
+    detail = req->unsure ? "The change may be in effect." : NULL;
+
     return ws_respond_error(req, NGX_HTTP_SERVICE_UNAVAILABLE,
-                            ws_status_message(503), NULL);
+                            ws_status_message(503), detail);
 }

@@ -62,6 +62,7 @@ ws_conf_create_loc(ngx_conf_t *cf)
     wlcf->agent_timeout = NGX_CONF_UNSET_MSEC;
     wlcf->store = NGX_CONF_UNSET_PTR;
     wlcf->shards = NGX_CONF_UNSET_UINT;
+    wlcf->wait_replicas = NGX_CONF_UNSET_UINT;
     wlcf->cache = NGX_CONF_UNSET_PTR;
 
     return wlcf;
@@ -121,7 +122,9 @@ ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         server->apis = conf;
     }
 
-    if (ws_conf_shards_merge(cf, conf) != NGX_CONF_OK) {
+    if (ws_conf_shards_merge(cf, conf) != NGX_CONF_OK
+        || ws_conf_wait_merge(cf, prev, conf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

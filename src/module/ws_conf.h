@@ -24,6 +24,8 @@ void *ws_conf_create_loc(ngx_conf_t *cf);
 char *ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
 
 /* after the rest of ws_conf_merge_loc() */
+char *ws_conf_wait_merge(ngx_conf_t *cf, ws_loc_conf_t *prev,
+    ws_loc_conf_t *conf);
 char *ws_conf_cache_merge(ngx_conf_t *cf, ws_loc_conf_t *prev,
     ws_loc_conf_t *conf);
 
@@ -31,6 +33,7 @@ char *ws_conf_cache_merge(ngx_conf_t *cf, ws_loc_conf_t *prev,
 char *ws_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_shards(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ws_conf_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

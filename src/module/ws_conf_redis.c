@@ -104,6 +104,7 @@ ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     store->redis.send_timeout = WS_SEND_TIMEOUT;
     store->redis.read_timeout = WS_READ_TIMEOUT;
     store->redis.tls.verify = 1;
+    store->redis.wait_replicas = NGX_CONF_UNSET_UINT;
 
     value = cf->args->elts;
 

@@ -21,6 +21,7 @@
 #include <ws_redis.h>
 #include <ws_redis_cluster.h>
 #include <ws_redis_cmd.h>
+#include <ws_redis_wait.h>
 
 
 #define WS_REDIS_PENDING        16384
@@ -93,6 +94,10 @@ ws_redis_create_one(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
     redis->max_pending_bytes = conf->max_pending_bytes
                                ? conf->max_pending_bytes
                                : WS_REDIS_PENDING_BYTES;
+
+    if (ws_redis_wait_init(redis, pool) != NGX_OK) {
+        return NULL;
+    }
 
     return redis;
 }
@@ -170,7 +175,13 @@ ws_redis_fill(void *data)
 
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&redis->flight, q);
+
+        if (cmd->confirm && redis->wait) {
+            redis->wait->wanted = 1;
+        }
     }
+
+    ws_redis_wait_put(redis);
 }
 
 
@@ -244,13 +255,8 @@ ws_redis_reply(void *data, ws_reply_t *reply)
         return NGX_OK;
     }
 
-    if (redis->front == NULL || ws_redis_route_reply(cmd, reply) == NGX_OK) {
-
-        if (reply->type == WS_REPLY_ERROR) {
-            ws_redis_conn_refused(&redis->conn, reply);
-        }
-
-        ws_redis_finish(cmd, reply);
+    if (ws_redis_wait_reply(redis, cmd, reply) != NGX_OK) {
+        ws_redis_answer(cmd, reply);
     }
 
     ws_redis_timer(redis);
@@ -258,6 +264,25 @@ ws_redis_reply(void *data, ws_reply_t *reply)
     /* what has not begun to be sent is kept for the next connection */
 
     return ws_redis_moved(redis) ? NGX_ERROR : NGX_OK;
+}
+
+
+void
+ws_redis_answer(ws_redis_cmd_t *cmd, ws_reply_t *reply)
+{
+    ws_redis_t  *redis;
+
+    redis = cmd->redis;
+
+    if (redis->front && ws_redis_route_reply(cmd, reply) != NGX_OK) {
+        return;
+    }
+
+    if (reply->type == WS_REPLY_ERROR) {
+        ws_redis_conn_refused(&redis->conn, reply);
+    }
+
+    ws_redis_finish(cmd, reply);
 }
 
 
@@ -298,6 +323,7 @@ ws_redis_closed(void *data, ngx_uint_t lost)
     }
 
     ngx_queue_init(&failed);
+    ws_redis_wait_closed(redis, &failed);
     ngx_queue_add(&failed, &redis->flight);
     ngx_queue_init(&redis->flight);
     ngx_queue_add(&failed, &redis->waiting);

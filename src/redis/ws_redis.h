@@ -74,6 +74,9 @@ typedef struct {
     ngx_msec_t                  send_timeout;       /* between two writes */
     ngx_msec_t                  read_timeout;       /* issue to reply */
 
+    ngx_uint_t                  wait_replicas;      /* for commits, 0: none */
+    ngx_msec_t                  wait_timeout;
+
     size_t                      max_pending_bytes;  /* 0: 16 MB */
     ngx_uint_t                  max_pending;        /* 0: 16384 commands */
 
@@ -151,6 +154,16 @@ void ws_script_init(ws_script_t *script, ngx_str_t *source);
  * Returns as ws_redis_command(); script must live on.
  */
 ws_redis_cmd_t *ws_redis_script(ws_redis_t *redis, ws_script_t *script,
+    ngx_uint_t argc, ngx_str_t *argv, ws_redis_handler_pt handler, void *data);
+
+/*
+ * The same for a script that answers 0 when it has written something, which
+ * is then answered only if conf's wait_replicas have it.  If not, there is no
+ * answer, and ws_redis_cmd_sent() is 1.  Its deadline is two wait_timeouts
+ * later, in which reads behind it on the same connection wait: redis should
+ * be for such scripts alone.
+ */
+ws_redis_cmd_t *ws_redis_commit(ws_redis_t *redis, ws_script_t *script,
     ngx_uint_t argc, ngx_str_t *argv, ws_redis_handler_pt handler, void *data);
 
 /*

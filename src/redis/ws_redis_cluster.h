@@ -28,7 +28,8 @@
 /* roles of connections; a front is created for each in this order */
 #define WS_ROLE_SHORT  0
 #define WS_ROLE_BULK   1
-#define WS_ROLES       2
+#define WS_ROLE_COMMIT 2
+#define WS_ROLES       3
 
 
 typedef struct ws_redis_node_s  ws_redis_node_t;

@@ -59,6 +59,30 @@ ws_redis_script(ws_redis_t *redis, ws_script_t *script, ngx_uint_t argc,
 }
 
 
+ws_redis_cmd_t *
+ws_redis_commit(ws_redis_t *redis, ws_script_t *script, ngx_uint_t argc,
+    ngx_str_t *argv, ws_redis_handler_pt handler, void *data)
+{
+    ws_redis_cmd_t   *cmd;
+    ws_redis_conf_t  *conf;
+
+    cmd = ws_redis_script(redis, script, argc, argv, handler, data);
+    conf = redis->conn.conf;
+
+    if (cmd && conf->wait_replicas) {
+        cmd->confirm = 1;
+        cmd->deadline += 2 * conf->wait_timeout;
+
+        /* the connection has only such commands, this is the last deadline */
+
+        ngx_queue_remove(&cmd->by_deadline);
+        ngx_queue_insert_tail(&cmd->redis->deadlines, &cmd->by_deadline);
+    }
+
+    return cmd;
+}
+
+
 void
 ws_script_init(ws_script_t *script, ngx_str_t *source)
 {

@@ -15,12 +15,16 @@
 #include <ws_redis_conn.h>
 
 
+typedef struct ws_redis_wait_s  ws_redis_wait_t;
+
+
 struct ws_redis_s {
     ws_redis_conn_t             conn;
 
     ngx_queue_t                 waiting;
     ngx_queue_t                 flight;
     ngx_queue_t                 deadlines;
+    ws_redis_wait_t            *wait;       /* NULL: replicas do not matter */
     ngx_event_t                 timer;
 
     ngx_uint_t                  pending;
@@ -69,6 +73,7 @@ struct ws_redis_cmd_s {
     unsigned                    resent:1;
     unsigned                    touched:1;  /* was sent on a connection lost */
     unsigned                    done:1;     /* its handler runs */
+    unsigned                    confirm:1;  /* replicas have to have it */
 
     /* of a cluster: */
 
@@ -88,6 +93,11 @@ struct ws_redis_cmd_s {
  * Ends a command: calls its handler with reply, unless cancelled, frees it.
  */
 void ws_redis_finish(ws_redis_cmd_t *cmd, ws_reply_t *reply);
+
+/*
+ * A reply has come for cmd: ends it, unless the cluster has a say in that.
+ */
+void ws_redis_answer(ws_redis_cmd_t *cmd, ws_reply_t *reply);
 
 /*
  * Turns a script's EVALSHA that got NOSCRIPT into EVAL, to be sent.  NGX_OK

@@ -32,9 +32,17 @@ ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
 
     store->redis = ws_redis_create(pool, &conf->redis, log);
     store->bulk = ws_redis_create(pool, &conf->redis, log);
+    store->commit = store->redis;
+
+    if (conf->redis.wait_replicas) {
+        store->commit = ws_redis_create(pool, &conf->redis, log);
+    }
+
     store->sub = ws_redis_sub_create(pool, &conf->redis, log);
 
-    if (store->redis == NULL || store->bulk == NULL || store->sub == NULL) {
+    if (store->redis == NULL || store->bulk == NULL || store->commit == NULL
+        || store->sub == NULL)
+    {
         return NULL;
     }
 
@@ -75,5 +83,10 @@ ws_store_close(ws_store_t *store)
 {
     ws_redis_sub_close(store->sub);
     ws_redis_close(store->bulk);
+
+    if (store->commit != store->redis) {
+        ws_redis_close(store->commit);
+    }
+
     ws_redis_close(store->redis);
 }

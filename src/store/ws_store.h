@@ -42,6 +42,8 @@ struct ws_store_s {
     ngx_log_t           *log;
     ws_redis_t          *redis;     /* short commands */
     ws_redis_t          *bulk;      /* batches of long listings */
+    ws_redis_t          *commit;    /* "redis", or where replicas are waited
+                                       for, which others should not be */
     ws_redis_sub_t      *sub;
     ws_cache_t          *cache;     /* NULL: none */
     ws_layout_t         *layout;
