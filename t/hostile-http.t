@@ -282,6 +282,17 @@ my ($e) = grep { $_->{name} eq 'rename' } endpoints();
 my @request = ([':method', 'PATCH'], [':scheme', 'http'],
                [':path', path($e)], [':authority', 'x'],
                ['coder-session-token', v('alice.token')]);
+
+sub get {
+    my ($name) = @_;
+
+    my ($e) = grep { $_->{name} eq $name } endpoints();
+    my $query = $name eq 'build_logs' ? '?follow=1' : '';
+
+    return fields([':method', 'GET'], [':path', path($e) . $query],
+                  @request[1, 3, 4]);
+}
+
 my $preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '');
 my $long = [['content-length', 50]];
 my $body = '{"name": "never"}';
@@ -299,6 +310,14 @@ my %frames = (
     'reset at once'        => frame(1, 5, 1, fields(@request)) . $reset,
     'reset, and a body'    => frame(1, 4, 1, fields(@request)) . $reset
                               . frame(0, 1, 1, $body),
+    'a long poll, reset'   => frame(1, 4, 1, fields([':method', 'POST'],
+                              [':path', '/api/v2/provisioners/me/acquire'],
+                              @request[1, 3], ['coder-session-token',
+                                               v('provisioner.token')]))
+                              . frame(0, 1, 1, '{"wait_ms": 60000}') . $reset,
+    map({ ("$_, reset" => frame(1, 5, 1, get($_)) . $reset,
+           "$_, and then nothing" => frame(1, 5, 1, get($_))) }
+        qw(list watch build_logs build_list)),
     'a body for nobody'    => frame(0, 1, 1, $body),
     'a body on stream 0'   => frame(0, 1, 0, $body),
     'headers of 60 kB'     => frame(1, 0, 1, fields(@request)) . join('',
