@@ -53,7 +53,7 @@ STAND_IN := tools/ngx/ws_ngx.c
 UNIT_SRCS := $(wildcard t/unit/test_*.c)
 FUZZ_SRCS := $(wildcard t/fuzz/fuzz_*.c)
 
-LIBS = -lhiredis -ljansson -luuid -lcrypto
+LIBS = -lhiredis -ljansson -luuid -lssl -lcrypto
 
 # what differs between the plain and the sanitized build
 

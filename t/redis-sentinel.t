@@ -200,7 +200,23 @@ sentinel()->ready;
 
 
 
-=== TEST 5: what Sentinels may say
+=== TEST 5: wsctl finds the primary as well
+--- scenario
+local $ENV{WORKSPACE_REDIS} = sentinel()->url;
+
+like wsctl(qw(user list)), qr/alice/;
+is wsctl('check'), '';
+
+$ENV{WORKSPACE_REDIS} =~ s{/main}{/other};
+
+my ($status, $out, $err) = wsctl_run(qw(user list));
+
+is $status, 3;
+like $err, qr/knows no "other"/;
+
+
+
+=== TEST 6: what Sentinels may say
 --- scenario
 my $primary = sentinel()->primary;
 my ($replica) = grep { $_ != $primary } @{ sentinel()->{redis} };
@@ -233,7 +249,7 @@ for my $case (
 
 
 
-=== TEST 6: users, passwords and databases: of Redis, of Sentinel
+=== TEST 7: users, passwords and databases: of Redis, of Sentinel
 --- scenario
 my $s = sentinel();
 
@@ -250,6 +266,16 @@ my $node = start_node(
 );
 
 works('signed in', $node);
+
+{
+    local $ENV{WORKSPACE_REDIS} = $s->url(auth => 'nginx:s3cret');
+    local $ENV{WORKSPACE_SENTINEL_AUTH} = 'asker:t0p';
+
+    like wsctl(qw(user list)), qr/alice/, 'wsctl too';
+
+    $ENV{WORKSPACE_SENTINEL_AUTH} = 'asker:wrong';
+    is +(wsctl_run(qw(user list)))[0], 3;
+}
 
 $_->cmd(qw(ACL SETUSER asker >other <t0p)) for @{ $s->{sentinels} };
 

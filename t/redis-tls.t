@@ -250,7 +250,54 @@ ok wait_for(sub { status($node) == 200 }, 10);
 
 
 
-=== TEST 9: what the configuration refuses
+=== TEST 9: wsctl too
+--- scenario
+my $dir = v('certs');
+my @list = qw(user list);
+
+local $ENV{WORKSPACE_REDIS} = 'rediss://127.0.0.1:' . v('tls.port');
+
+like wsctl(@list, '--ssl-ca', "${dir}ca.pem"), qr/alice/;
+is wsctl('check', '--ssl-ca', "${dir}ca.pem"), '';
+like wsctl(@list, qw(--ssl-verify off)), qr/alice/;
+like wsctl(@list, '--ssl-ca', "${dir}ca.pem", qw(--ssl-name redis.test)),
+     qr/alice/;
+
+for my $case (
+    [ 3, qr/self.signed|unable to get|verify failed/i, () ],
+    [ 3, qr/self.signed|unable to get|verify failed/i,
+      '--ssl-ca', "${dir}other.pem" ],
+    [ 3, qr/mismatch/i, '--ssl-ca', "${dir}ca.pem",
+      qw(--ssl-name else.test) ],
+    [ 3, qr/no such file|system lib|BIO/i, '--ssl-ca', "${dir}none.pem" ],
+    [ 2, qr/on or off is expected/, qw(--ssl-verify maybe) ],
+    [ 2, qr/need each other/, '--ssl-certificate', "${dir}client.pem" ],
+    [ 2, qr/needs a URL over TLS/, qw(--redis redis://x --ssl-ca x) ])
+{
+    my ($wanted, $text, @options) = @$case;
+    my ($status, $out, $err) = wsctl_run(@list, @options);
+
+    is $status, $wanted, "@options";
+    like $err, $text;
+}
+
+redis_has('old');
+my ($status, $out, $err) = wsctl_run(@list, '--ssl-ca', "${dir}ca.pem");
+is $status, 3;
+like $err, qr/expired/;
+
+redis_has('redis', 'yes');
+like wsctl(@list, '--ssl-ca', "${dir}ca.pem",
+           '--ssl-certificate', "${dir}client.pem",
+           '--ssl-certificate-key', "${dir}client.key"), qr/alice/;
+($status, $out, $err) = wsctl_run(@list, '--ssl-ca', "${dir}ca.pem");
+is $status, 3, 'a certificate is wanted';
+
+redis_has('redis');
+
+
+
+=== TEST 10: what the configuration refuses
 --- scenario
 my $dir = v('certs');
 

@@ -102,7 +102,6 @@ refused(2, qr/begin with "--"/, qw(user create -x));
 refused(2, qr/power of two/, qw(--shards 3 user list));
 refused(2, qr/--prefix/, qw(--prefix a{b user list));
 refused(2, qr/--redis: /, qw(--redis http://x user list));
-refused(2, qr/TLS/, qw(--redis rediss://x user list));
 
 {
     local $ENV{WORKSPACE_REDIS} = '';

@@ -8,6 +8,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "cluster.h"
+#include "sentinel.h"
 
 
 #define WS_CLUSTER_REDIRECTS  16
@@ -28,7 +29,8 @@ int
 ws_cluster_open(ws_ctl_t *ctl, ws_cluster_t *cluster)
 {
     int               rc;
-    ngx_str_t         none;
+    in_port_t         port;
+    ngx_str_t         none, found;
     ngx_uint_t        i;
     ws_node_t        *node;
     ws_redis_url_t   *url;
@@ -41,6 +43,23 @@ ws_cluster_open(ws_ctl_t *ctl, ws_cluster_t *cluster)
     }
 
     url = &ctl->url;
+
+    if (url->kind == WS_REDIS_SENTINEL) {
+        rc = ws_sentinel_find(ctl, &found, &port);
+
+        if (rc != WS_EXIT_OK) {
+            return rc;
+        }
+
+        node = ws_cluster_add(ctl, cluster, &found, port);
+        if (node == NULL) {
+            return ws_no_memory();
+        }
+
+        node->primary = 1;
+
+        return ws_link_open(ctl, &node->link);
+    }
 
     if (url->kind == WS_REDIS_ONE) {
         ngx_str_null(&none);

@@ -9,8 +9,10 @@
 #include <ngx_core.h>
 #include <hiredis/hiredis.h>
 #include "link.h"
+#include "tls.h"
 
 
+static int ws_link_connected(ws_ctl_t *ctl, ws_link_t *link);
 static redisContext *ws_link_connect(ws_link_t *link);
 static int ws_link_hello(ws_ctl_t *ctl, ws_link_t *link);
 static int ws_link_ask(ws_link_t *link, ngx_uint_t n, ngx_str_t *argv);
@@ -21,9 +23,22 @@ static int ws_link_lost(ws_link_t *link, const char *what);
 int
 ws_link_open(ws_ctl_t *ctl, ws_link_t *link)
 {
+    int  rc;
+
     if (link->redis) {
         return WS_EXIT_OK;
     }
+
+    rc = ws_link_connected(ctl, link);
+
+    return rc == WS_EXIT_OK ? ws_link_hello(ctl, link) : rc;
+}
+
+
+static int
+ws_link_connected(ws_ctl_t *ctl, ws_link_t *link)
+{
+    const char  *what;
 
     link->reader = ws_reader_create(ctl->pool);
     if (link->reader == NULL) {
@@ -40,7 +55,9 @@ ws_link_open(ws_ctl_t *ctl, ws_link_t *link)
         return ws_link_lost(link, link->redis->errstr);
     }
 
-    return ws_link_hello(ctl, link);
+    what = ctl->url.tls ? ws_tls_open(ctl, link) : NULL;
+
+    return what ? ws_link_lost(link, what) : WS_EXIT_OK;
 }
 
 
@@ -75,21 +92,21 @@ static int
 ws_link_hello(ws_ctl_t *ctl, ws_link_t *link)
 {
     int              rc;
-    ngx_str_t        argv[3];
+    ngx_str_t        argv[3], *username, *password;
     ngx_uint_t       n;
-    ws_redis_url_t  *url;
 
-    url = &ctl->url;
+    username = link->sentinel ? &ctl->sentinel_username : &ctl->url.username;
+    password = link->sentinel ? &ctl->sentinel_password : &ctl->url.password;
 
-    if (url->password.len) {
+    if (password->len) {
         ngx_str_set(&argv[0], "AUTH");
         n = 1;
 
-        if (url->username.len) {
-            argv[n++] = url->username;
+        if (username->len) {
+            argv[n++] = *username;
         }
 
-        argv[n++] = url->password;
+        argv[n++] = *password;
 
         rc = ws_link_ask(link, n, argv);
         if (rc != WS_EXIT_OK) {
@@ -97,8 +114,12 @@ ws_link_hello(ws_ctl_t *ctl, ws_link_t *link)
         }
     }
 
+    if (link->sentinel) {
+        return WS_EXIT_OK;
+    }
+
     ngx_str_set(&argv[0], "SELECT");
-    argv[1] = ws_int_str(ctl->pool, url->db);
+    argv[1] = ws_int_str(ctl->pool, ctl->url.db);
 
     return argv[1].data ? ws_link_ask(link, 2, argv) : ws_no_memory();
 }
@@ -127,6 +148,8 @@ ws_link_ask(ws_link_t *link, ngx_uint_t n, ngx_str_t *argv)
 void
 ws_link_close(ws_link_t *link)
 {
+    ws_tls_close(link);
+
     if (link->redis) {
         redisFree(link->redis);
         link->redis = NULL;
@@ -171,7 +194,20 @@ ws_link_send(ws_link_t *link, ngx_uint_t n, ngx_str_t *argv)
 static int
 ws_link_flush(ws_link_t *link)
 {
-    int  done;
+    int          done;
+    const char  *what;
+
+    if (link->ssl) {
+        what = ws_tls_write(link, link->redis->obuf,
+                            sdslen(link->redis->obuf));
+        if (what) {
+            return ws_link_lost(link, what);
+        }
+
+        sdsclear(link->redis->obuf);
+
+        return WS_EXIT_OK;
+    }
 
     done = 0;
 
@@ -188,10 +224,11 @@ ws_link_flush(ws_link_t *link)
 int
 ws_link_receive(ws_link_t *link, ws_reply_t **reply)
 {
-    int        rc;
-    u_char     buf[64 * 1024];
-    ssize_t    n;
-    ngx_int_t  next;
+    int          rc;
+    u_char       buf[64 * 1024];
+    ssize_t      n;
+    ngx_int_t    next;
+    const char  *what;
 
     rc = ws_link_flush(link);
     if (rc != WS_EXIT_OK) {
@@ -209,7 +246,16 @@ ws_link_receive(ws_link_t *link, ws_reply_t **reply)
             return ws_link_lost(link, ws_reader_error(link->reader));
         }
 
-        n = read(link->redis->fd, buf, sizeof(buf));
+        if (link->ssl) {
+            n = ws_tls_read(link, buf, sizeof(buf), &what);
+
+            if (n == -1) {
+                return ws_link_lost(link, what);
+            }
+
+        } else {
+            n = read(link->redis->fd, buf, sizeof(buf));
+        }
 
         if (n == 0) {
             return ws_link_lost(link, "it closed the connection");
@@ -239,6 +285,7 @@ ws_link_lost(ws_link_t *link, const char *what)
                        what);
     }
 
-    return ws_fail(WS_EXIT_REDIS, "Redis at %s, port %d: %s",
-                   link->host.data, (int) link->port, what);
+    return ws_fail(WS_EXIT_REDIS, "%s at %s, port %d: %s",
+                   link->sentinel ? "Sentinel" : "Redis", link->host.data,
+                   (int) link->port, what);
 }

@@ -16,6 +16,7 @@
 
 
 typedef struct redisContext  ws_link_redis_t;
+typedef struct ssl_st        ws_link_ssl_t;
 
 
 typedef struct {
@@ -23,7 +24,9 @@ typedef struct {
     ngx_str_t         host;         /* .. a host; followed by a zero byte */
     in_port_t         port;
     ws_link_redis_t  *redis;        /* NULL: not open */
+    ws_link_ssl_t    *ssl;          /* NULL: without TLS */
     ws_reader_t      *reader;
+    unsigned          sentinel:1;   /* what is there */
 } ws_link_t;
 
 

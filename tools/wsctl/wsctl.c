@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include "client.h"
 #include "commands.h"
+#include "tls.h"
 
 
 #define WS_CTL_PREFIX_MAX  64
@@ -18,6 +19,7 @@
 
 static int ws_ctl_settings(ws_ctl_t *ctl);
 static int ws_ctl_redis(ws_ctl_t *ctl);
+static void ws_ctl_sentinel(ws_ctl_t *ctl);
 static int ws_ctl_prefix(ws_ctl_t *ctl);
 static int ws_ctl_shards(ws_ctl_t *ctl);
 static int ws_ctl_pubsub(ws_ctl_t *ctl);
@@ -29,6 +31,11 @@ const ws_opt_t  ws_global_opts[] = {
       "unix:/PATH or cluster://HOST[:PORT],..", 0 },
     { "prefix", "TEXT", "what keys begin with, as in nginx (default \"ws:\")",
       0 },
+    { "ssl-ca", "FILE", "over TLS: who signs Redis' certificate", 0 },
+    { "ssl-name", "NAME", "what it has to be for", 0 },
+    { "ssl-verify", "on|off", "whether that matters (default on)", 0 },
+    { "ssl-certificate", "FILE", "what is shown to Redis", 0 },
+    { "ssl-certificate-key", "FILE", "the key of that", 0 },
     { "shards", "N", "number of shards of a new store (default 1)", 0 },
     { "pubsub", "HOW", "a new cluster's: sharded (default) or plain", 0 },
     { "json", NULL, "answer in JSON", 0 },
@@ -261,16 +268,32 @@ ws_ctl_redis(ws_ctl_t *ctl)
         return ws_no_memory();
     }
 
-    if (ctl->url.tls) {
-        return ws_usage(ctl, "%s: wsctl does not speak TLS", from);
-    }
-
     if (ctl->url.kind == WS_REDIS_SENTINEL) {
-        return ws_usage(ctl, "%s: wsctl does not ask Sentinel: redis://, "
-                        "unix: or cluster:// are expected", from);
+        ws_ctl_sentinel(ctl);
     }
 
-    return WS_EXIT_OK;
+    return ws_tls_check(ctl);
+}
+
+
+/* "user:password" or ":password": a command line would show it to others */
+
+static void
+ws_ctl_sentinel(ws_ctl_t *ctl)
+{
+    char  *env, *colon;
+
+    env = getenv("WORKSPACE_SENTINEL_AUTH");
+    colon = env ? strchr(env, ':') : NULL;
+
+    if (colon == NULL) {
+        return;
+    }
+
+    ctl->sentinel_username.data = (u_char *) env;
+    ctl->sentinel_username.len = colon - env;
+    ctl->sentinel_password.data = (u_char *) colon + 1;
+    ctl->sentinel_password.len = strlen(colon + 1);
 }
 
 

@@ -70,6 +70,8 @@ struct ws_ctl_s {
 
     ws_keyspace_t        ks;
     ws_redis_url_t       url;
+    ngx_str_t            sentinel_username;
+    ngx_str_t            sentinel_password;
     ws_client_t         *client;    /* NULL before the first command */
 
     unsigned             fresh:1;   /* the store has no data yet */
