@@ -127,7 +127,8 @@ ok $s->wait_event(5, sub { $_->{event} eq 'data'
 
 === TEST 3: a long answer and a long request
 --- http_config
-workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem;
+workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem
+                read_timeout=20s;
 --- scenario
 my @all = http_all(map { [
     POST => '/api/v2/organizations/' . v('acme.id')
