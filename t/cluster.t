@@ -208,6 +208,15 @@ my ($to) = grep { $_ != $from } $cluster->primaries;
 my $stream = sse_open(node('b'), "/api/v2/workspaces/$id/watch",
                       { as => $made{$id}{as} });
 
+# several builds: several keys that are read at once
+
+my $w = { id => $id };
+
+for my $transition (qw(stop start stop start)) {
+    build($w, $transition);
+    report(acquire($w), 'complete')->status == 204 or die;
+}
+
 my ($moved, $asked) = ($cluster->errors('MOVED'), $cluster->errors('ASK'));
 my ($reads, $n, %writes, %wrong) = (0, 0);
 
@@ -218,6 +227,14 @@ $cluster->move($slot, $to, sub {
         $wrong{$what}++ if $what ne '';
         $reads++;
     }
+
+    my $r = http(GET => "/api/v2/workspaces/$id/builds",
+                 { as => $made{$id}{as} });
+    my $builds = $r->status == 200
+                 ? join ',', map { $_->{build_number} } @{ $r->json }
+                 : $r->status;
+
+    $wrong{"builds $builds"}++ if $builds ne '5,4,3,2,1';
 
     # a commit touches several keys, and cannot as long as they are apart
 
@@ -298,9 +315,53 @@ my $r = http($c, GET => '/api/v2/workspaces', { as => 'admin' });
 is $r->status, 503;
 is $r->header('Retry-After'), 1;
 
+my ($status, $out, $err) = wsctl_run(qw(--shards 4 user list));
+
+is $status, 1;
+like $err, qr/the data has 16 shards, not 4/;
 
 
-=== TEST 8: what a cluster cannot do is refused by name
+
+=== TEST 8: another deployment in the cluster, with plain channels
+--- scenario
+my @new = ('--prefix', 'other:');
+
+wsctl(@new, qw(--shards 4 --pubsub plain org create acme));
+v('o.id', wsctl(@new, qw(user create o --org acme --role owner)));
+v('o.token', wsctl(@new, qw(token create o)));
+
+my $template = wsctl(@new, qw(template create t --org acme));
+
+wsctl(@new, qw(version create v1 --promote --template), $template);
+
+my ($org) = split /\t/, wsctl(@new, qw(org list));
+my @conf = (workers => 1, http_config =>
+            'workspace_redis ' . $cluster->url . ' prefix=other: pubsub=plain;'
+            . 'workspace_shards 4;');
+my ($d, $e) = map { start_node(name => $_, @conf) } qw(d e);
+
+my $r = http($d, POST => "/api/v2/organizations/$org/members/me/workspaces",
+             { as => 'o', body => { name => 'w', template_id => $template } });
+
+is $r->status, 200;
+
+my $id = $r->json->{id};
+my $stream = sse_open($e, "/api/v2/workspaces/$id/watch", { as => 'o' });
+
+ok $stream->wait_event(10, sub { $_->{event} eq 'data' });
+is http($d, PATCH => "/api/v2/workspaces/$id",
+        { as => 'o', body => { name => 'x' } })->status, 204;
+ok $stream->wait_event(10, sub { $_->{event} eq 'data'
+                                 && $_->{json}{name} eq 'x' });
+
+my ($status, $out, $err) = wsctl_run(@new, qw(check));
+
+is $out, '';
+is $status, 0;
+
+
+
+=== TEST 9: what a cluster cannot do is refused by name
 --- scenario
 my $url = $cluster->url;
 
