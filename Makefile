@@ -205,7 +205,7 @@ asan-check: $(BUILD)/stay_loaded.so
 # valgrind: reads of memory that nobody has written.  Slow: a few files, unless
 # others are given, and not a part of anything.
 
-VALGRIND_T = t/read.t t/create.t t/list.t t/watch.t
+VALGRIND_T = t/read.t t/create.t t/list.t t/strings.t
 
 .PHONY: valgrind
 valgrind:

@@ -278,6 +278,13 @@ sub fields {
     return join '', map { pack 'CC/a*C/a*', 0, @$_ } @fields;
 }
 
+# the job has been waited for long enough
+
+my ($fail) = grep { $_->{name} eq 'job_fail' } endpoints();
+
+http(node('victim'), POST => path($fail),
+     { as => 'provisioner', body => { lease => v('lease'), error => 'x' } });
+
 my ($e) = grep { $_->{name} eq 'rename' } endpoints();
 my @request = ([':method', 'PATCH'], [':scheme', 'http'],
                [':path', path($e)], [':authority', 'x'],
