@@ -128,9 +128,24 @@ is listed('owner=user3')->{count}, 1;
 is listed('status=pending&template=docker&name=user')->{count},
    scalar(keys %made), 'several filters, answered by all nodes';
 
+# every other one once a replica has it
+
+my $w = start_node(name => 'w', workers => 1,
+                   http_config => $cluster->conf . 'workspace_wait 1 5s;');
+my $n = 0;
+
 for my $id (keys %made) {
-    is rename_one($id, $made{$id}{name} . '-x'), 204;
+    my $name = $made{$id}{name} . '-x';
+
+    is http(($n++ % 2 ? $w : ()), PATCH => "/api/v2/workspaces/$id",
+            { as => $made{$id}{as}, body => { name => $name } })->status,
+       204;
+
+    $made{$id}{name} = $name;
 }
+
+cmp_ok $cluster->calls('wait'), '>', 0;
+ok $w->quit;
 
 is listed('name=-x')->{count}, scalar(keys %made);
 is join(',', grep { wrong($_) ne '' } keys %made), '';

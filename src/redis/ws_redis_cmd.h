@@ -84,8 +84,8 @@ struct ws_redis_cmd_s {
     ngx_uint_t                  redirects;
     uint64_t                    serial;
     ngx_queue_t                 order;      /* displaced */
-    ws_reply_t                 *reply;      /* held back, .. */
-    ngx_pool_t                 *arena;      /* .. and what it lies in */
+    ws_reply_t                  reply;      /* held back, .. */
+    ngx_pool_t                 *arena;      /* .. and what it points into */
 };
 
 

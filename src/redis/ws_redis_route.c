@@ -122,7 +122,7 @@ ws_redis_route_reply(ws_redis_cmd_t *cmd, ws_reply_t *reply)
 
     redis = cmd->redis;
 
-    cmd->reply = reply;
+    cmd->reply = *reply;
     cmd->arena = ws_reader_keep(redis->conn.reader);
 
     ngx_queue_remove(&cmd->by_deadline);
@@ -314,7 +314,7 @@ ws_redis_route_settle(ngx_event_t *ev)
             continue;
         }
 
-        ws_redis_finish(cmd, cmd->reply);
+        ws_redis_finish(cmd, &cmd->reply);
 
         /* its handler may have done anything to the list */
 
