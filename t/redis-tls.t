@@ -120,8 +120,8 @@ redis_cmd(qw(CLIENT KILL TYPE normal SKIPME yes));
 
 is http(PATCH => $w, { as => 'alice', body => { name => 'dev-2' } })->status,
    204, 'connected anew';
-ok $s->wait_event(5, sub { $_->{event} eq 'data'
-                           && $_->{json}{name} eq 'dev-2' }), 'and told';
+ok $s->wait_event(15, sub { $_->{event} eq 'data'
+                            && $_->{json}{name} eq 'dev-2' }), 'and told';
 
 
 

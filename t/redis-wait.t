@@ -81,7 +81,7 @@ ok node()->log(qr/0 replicas instead of 1 have confirmed a change/), 'logged';
 === TEST 3: reading does not wait for it; many changes wait together
 --- http_config
 workspace_redis {{redis.url}};
-workspace_wait 1 2s;
+workspace_wait 1 1s;
 --- scenario
 is rename_to('before')->status, 204;
 

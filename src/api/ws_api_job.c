@@ -521,7 +521,7 @@ ws_heartbeat_committed(void *data, ws_reply_t *reply)
     } else if (guard < WS_HEARTBEAT_GUARDS) {
         h->held = 0;
 
-    } else if (++req->retries > WS_HEARTBEAT_RETRIES) {
+    } else if (ws_request_outdone(req, WS_HEARTBEAT_RETRIES)) {
         req->unavailable = 1;
 
     } else {

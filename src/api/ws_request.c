@@ -203,6 +203,10 @@ ws_request_write(ws_request_t *req, ws_txn_t *txn,
     }
 
     req->on_reply = handler;
+    if (req->retries == 0) {
+        req->wrote = ngx_current_msec;
+    }
+
     req->writing = 1;
     req->cmd = ws_redis_commit(req->store->commit, &req->store->txn, argc,
                                argv, ws_request_reply, req);
@@ -602,6 +606,24 @@ ws_request_commit(ws_request_t *req)
 }
 
 
+ngx_uint_t
+ws_request_outdone(ws_request_t *req, ngx_uint_t tries)
+{
+    ws_redis_conf_t  *conf;
+
+    if (++req->retries > tries) {
+        return 1;
+    }
+
+    /* every try waits while replicas are waited for, for others' changes */
+
+    conf = &req->store->conf->redis;
+
+    return conf->wait_replicas
+           && ngx_current_msec - req->wrote > 2 * conf->wait_timeout;
+}
+
+
 static void
 ws_request_committed(void *data, ws_reply_t *reply)
 {
@@ -627,7 +649,7 @@ ws_request_committed(void *data, ws_reply_t *reply)
     } else if (guard == WS_GUARD_NAME) {
         req->name_taken = 1;
 
-    } else if (++req->retries > WS_COMMIT_RETRIES) {
+    } else if (ws_request_outdone(req, WS_COMMIT_RETRIES)) {
         req->unavailable = 1;
 
     } else {

@@ -137,6 +137,7 @@ struct ws_request_s {
     /* writing */
     ws_handler_pt               done;       /* answers after the commit */
     ngx_uint_t                  retries;
+    ngx_msec_t                  wrote;      /* the first time */
 
     uint64_t                    redis_usec; /* waited for Redis */
     void                       *ctx;        /* of the endpoint's own */
@@ -249,6 +250,12 @@ ngx_int_t ws_request_include_deleted(ws_request_t *req, ngx_uint_t *include);
  * is called with name_taken set.
  */
 ngx_int_t ws_request_commit(ws_request_t *req);
+
+/*
+ * A guard of a write has failed: 1 if that was once too often, or it has taken
+ * too long, and 503 is in order; 0: try again.
+ */
+ngx_uint_t ws_request_outdone(ws_request_t *req, ngx_uint_t tries);
 
 /* the request's own memory */
 #define ws_request_pool(req)  ((req)->http->pool)
