@@ -47,6 +47,11 @@ sub tls_node {
 
     $host //= '127.0.0.1';
 
+    # a handshake may take its time on a machine that is busy
+
+    $parameters .= ' connect_timeout=10s'
+        if $parameters !~ /connect_timeout/;
+
     return start_node(
         name        => 'tls',
         workers     => 1,
@@ -71,8 +76,6 @@ sub accepted {
 
     my $node = tls_node($parameters, $host);
 
-    # a handshake may take its time on a machine that is busy
-
     ok wait_for(sub { status($node) == 200 }, 10), $parameters;
 
     return $node;
@@ -87,7 +90,7 @@ __DATA__
 --- before
 redis_has('redis');
 --- http_config
-workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem;
+workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem connect_timeout=10s;
 --- as: alice
 --- request
 POST /api/v2/organizations/{{acme.id}}/members/me/workspaces
@@ -99,7 +102,7 @@ dev.id = id
 
 === TEST 2: listings and subscriptions have it too; the session is used again
 --- http_config
-workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem;
+workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem connect_timeout=10s;
 --- scenario
 my $w = '/api/v2/workspaces/' . v('dev.id');
 my $s = sse_open("$w/watch", { as => 'alice' });
