@@ -166,21 +166,17 @@ def forgive_losses(tally):
                    if "can be" not in w and "is not" not in w]
 
 
-async def synchronized(port, replicas):
-    """the primary at this port has so many replicas, all up to date"""
-    def online():
-        out = subprocess.run(
-            ["redis-cli", "-p", str(port), "INFO", "replication"], text=True,
-            capture_output=True).stdout
-        return out.count("state=online") == replicas
-    await until("replicas", online, 120)
+async def synchronized(primary, replicas):
+    """has so many replicas, all up to date; a failover may still change it"""
+    await until("replicas", lambda: primary().cmd(
+        "INFO", "replication").count("state=online") == replicas, 120)
 
 
 async def failover_scenario(name, conf, total, kills):
     primary = Redis(f"{name}-0").ready()
     replicas = [Redis(f"{name}-{i}", "--replicaof", "127.0.0.1",
                       str(primary.port)).ready() for i in (1, 2)]
-    await synchronized(primary.port, 2)
+    await synchronized(lambda: primary, 2)
     sentinels = [Sentinel(f"{name}-sentinel-{i}", primary.port, 2)
                  for i in range(3)]
     for s in sentinels:
@@ -195,24 +191,24 @@ async def failover_scenario(name, conf, total, kills):
              for i in range(2)]
     tally = Tally()
     servers = {r.port: r for r in [primary, *replicas]}
-    current = primary.port
+
+    def current():
+        said = [s.primary_port() for s in sentinels]
+        said = [port for port in said if port in servers]
+        return servers[max(set(said), key=said.count)]
 
     async def kill():
-        nonlocal current
-        old = servers[current]
+        old = current()
         old.kill9()
-        await until("a new primary", lambda: any(
-            s.primary_port() not in (None, old.port) for s in sentinels), 60)
-        current = next(s.primary_port() for s in sentinels
-                       if s.primary_port() not in (None, old.port))
-        old.options = ("--replicaof", "127.0.0.1", str(current))
+        await until("a new primary", lambda: current() is not old, 60)
+        old.options = ("--replicaof", "127.0.0.1", str(current().port))
         old.start()
         old.ready()
         await synchronized(current, 2)
 
     clients = await kill_and_write(deployment, nodes, tally, total, kills,
                                    kill)
-    deployment.use(servers[current].url)
+    deployment.use(current().url)
     await verify(deployment, clients, tally)
     crashes(nodes, tally)
     return tally

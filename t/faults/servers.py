@@ -118,7 +118,7 @@ class Sentinel(Redis):
             with open(path, "w") as f:
                 f.write(f"sentinel monitor main 127.0.0.1 {self.primary} "
                         f"{self.quorum}\n"
-                        "sentinel down-after-milliseconds main 1000\n"
+                        "sentinel down-after-milliseconds main 2000\n"
                         "sentinel failover-timeout main 5000\n")
         return [path, "--sentinel"]
 
