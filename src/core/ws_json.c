@@ -9,7 +9,6 @@
 
 #include "ws_json.h"
 #include "ws_int.h"
-#include "ws_json_read.h"
 #include "ws_time.h"
 
 
@@ -417,14 +416,9 @@ ws_json_parse_object(ngx_str_t *text, json_t **root, ngx_str_t *detail)
 
     *root = NULL;
 
-    v = ws_json_read(text);
+    ngx_memzero(&error, sizeof(json_error_t));
 
-    if (v == NULL) {
-        ngx_memzero(&error, sizeof(json_error_t));
-
-        v = json_loadb((char *) text->data, text->len, JSON_DECODE_ANY,
-                       &error);
-    }
+    v = json_loadb((char *) text->data, text->len, JSON_DECODE_ANY, &error);
 
     if (v == NULL) {
 

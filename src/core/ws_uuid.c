@@ -7,7 +7,6 @@
 
 #include "ws_uuid.h"
 
-#include <sys/random.h>
 #include <uuid/uuid.h>
 
 
@@ -104,21 +103,10 @@ ws_uuid_hex(u_char *p, const u_char *b, ngx_uint_t n)
 }
 
 
-/*
- * libuuid's own generator asks the same source, and then stirs what it got
- * with that of random(), which it seeds for each id: twenty times the work.
- */
-
 void
 ws_uuid_generate(ws_uuid_t *id)
 {
-    if (getrandom(id->b, sizeof(id->b), 0) != sizeof(id->b)) {
-        uuid_generate_random(id->b);
-        return;
-    }
-
-    id->b[6] = 0x40 | (id->b[6] & 0x0f);
-    id->b[8] = 0x80 | (id->b[8] & 0x3f);
+    uuid_generate_random(id->b);
 }
 
 

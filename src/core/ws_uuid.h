@@ -42,7 +42,7 @@ u_char *ws_uuid_format(u_char *p, const ws_uuid_t *id);
 
 /*
  * Makes a random UUID, version 4, RFC variant, from the kernel's random
- * source (getrandom(2), or else libuuid's); cannot fail.
+ * source (libuuid); cannot fail.
  */
 void ws_uuid_generate(ws_uuid_t *id);
 

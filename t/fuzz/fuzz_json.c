@@ -1,9 +1,8 @@
-/* links: src/core/{ws_json,ws_json_read,ws_time,ws_uuid}.c tools/ngx/ws_ngx.c;
+/* links: src/core/{ws_json,ws_time,ws_uuid}.c tools/ngx/ws_ngx.c;
    -ljansson -luuid */
 
 /*
- * What the quick reader takes is what jansson reads, in the same order.  An
- * object that is taken is dumped to a text that is taken again and means
+ * An object that is taken is dumped to a text that is taken again and means
  * the same.  Any input is also written as a string: when it is UTF-8 (which
  * jansson decides) it is read back as the same bytes.
  */
@@ -12,35 +11,9 @@
 #include <assert.h>
 
 #include "ws_json.h"
-#include "ws_json_read.h"
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void
-fuzz_quick(ngx_pool_t *pool, ngx_str_t *text)
-{
-    json_t     *quick, *slow;
-    ngx_str_t   a, b;
-
-    quick = ws_json_read(text);
-
-    if (quick == NULL) {
-        return;
-    }
-
-    slow = json_loadb((char *) text->data, text->len, JSON_DECODE_ANY, NULL);
-
-    assert(slow);
-    assert(ws_json_dump(pool, quick, &a) == NGX_OK);
-    assert(ws_json_dump(pool, slow, &b) == NGX_OK);
-    assert(a.len == b.len && ngx_memcmp(a.data, b.data, a.len) == 0);
-    assert(json_equal(quick, slow));
-
-    json_decref(quick);
-    json_decref(slow);
-}
 
 
 static void
@@ -110,7 +83,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text.data = (u_char *) data;
     text.len = size;
 
-    fuzz_quick(pool, &text);
     fuzz_object(pool, &text);
     fuzz_string(pool, &text);
 

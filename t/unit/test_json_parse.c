@@ -1,4 +1,4 @@
-/* links: src/core/{ws_json,ws_json_read,ws_time,ws_uuid}.c tools/ngx/ws_ngx.c;
+/* links: src/core/{ws_json,ws_time,ws_uuid}.c tools/ngx/ws_ngx.c;
    -lcmocka -ljansson -luuid */
 
 /*
@@ -8,7 +8,6 @@
 
 #include "core_text.h"
 #include "ws_json.h"
-#include "ws_json_read.h"
 
 
 static ngx_int_t
@@ -371,104 +370,6 @@ test_getters_of_no_object(void **state)
 }
 
 
-/* the quick reader and jansson, of a text without a zero byte behind it */
-
-static json_t *
-quick(const char *s, size_t len)
-{
-    char       *a, *b;
-    json_t     *v, *slow;
-    ngx_str_t   text;
-
-    text = core_text_n(s, len);
-
-    v = ws_json_read(&text);
-    slow = json_loadb(s, len, JSON_DECODE_ANY, NULL);
-
-    core_text_free(&text);
-
-    if (v) {
-        assert_non_null(slow);
-        assert_true(json_equal(v, slow));
-
-        a = json_dumps(v, JSON_ENCODE_ANY);
-        b = json_dumps(slow, JSON_ENCODE_ANY);
-        assert_string_equal(a, b);
-        free(a);
-        free(b);
-    }
-
-    json_decref(slow);
-
-    return v;
-}
-
-
-static const char  *quick_plain[] = {
-    "{}", "[]", "\"\"", "0", "-1", "true", "false", "null",
-    " [ 1 , 2 ] ", "\t{ \"a\" : { \"b\" : [ ] } }\r\n",
-    "{\"b\":1,\"a\":\"x\",\"b\":[null,true,false]}",
-    "{\"n\":999999999999999999,\"m\":-999999999999999999}",
-    "\"a\\\"b\\\\c\\/\\b\\f\\n\\r\\t\\u001f\\u007F\"",
-    "\"\xc3\xa4 \xe2\x80\xa8 \xf0\x9f\x98\x80 \\n\"",
-    "\"0123456789012345678901234567890123456789012345678901234567890123456789"
-    "01234567890123456789012345678901234567890123456789012345678901234567890"
-    "1234567890123456789012345678901234567890123456789012345678901234567890"
-    "123456789012345678901234567890123456789012345678901234567890 \\\"\""
-};
-
-
-static void
-test_quick_reads_what_is_plain(void **state)
-{
-    size_t   i;
-    json_t  *v;
-
-    for (i = 0; i < core_items(quick_plain); i++) {
-        v = quick(quick_plain[i], strlen(quick_plain[i]));
-        assert_non_null(v);
-        json_decref(v);
-    }
-}
-
-
-static void
-test_quick_leaves_the_rest_to_jansson(void **state)
-{
-    size_t  i;
-
-    static const char  *table[] = {
-        "1.0", "1e3", "1E3", "9223372036854775807", "-0", "\"\\u00e4\"",
-        "\"\\ud83d\\ude00\"", "{\"\\n\":1}", "{\"\xc3\xa4\":1}",
-        "", " ", "-", "01", "-01", "+1", "1x", "truth", "nul", "nulll",
-        "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{a:1}", "[1,]", "[,1]",
-        "[1 2]", "{} {}", "\"a", "\"a\\\"", "\"\\x\"", "\"\\u000\"",
-        "\"\\u0000\"", "\"\\u00g0\"", "\"\t\"", "\"\\n\t\"", "\"\xff\"",
-        "\"\\n\xff\"", "\"\xc3\"", "[", "]", "{", "}", "'a'", "/**/1"
-    };
-
-    for (i = 0; i < core_items(table); i++) {
-        assert_null(quick(table[i], strlen(table[i])));
-    }
-
-    assert_null(quick("1\0", 2));
-    assert_null(quick("{\"a\0\":1}", 8));
-}
-
-
-static void
-test_quick_copes_with_every_end(void **state)
-{
-    size_t  i, n;
-
-    for (i = 0; i < core_items(quick_plain); i++) {
-        for (n = 0; n < strlen(quick_plain[i]); n++) {
-            json_decref(quick(quick_plain[i], n));
-        }
-    }
-}
-
-
 int
 main(void)
 {
@@ -478,9 +379,6 @@ main(void)
         cmocka_unit_test(test_parse_declines),
         cmocka_unit_test(test_parse_bounds_nesting),
         cmocka_unit_test(test_parse_without_memory),
-        cmocka_unit_test(test_quick_reads_what_is_plain),
-        cmocka_unit_test(test_quick_leaves_the_rest_to_jansson),
-        cmocka_unit_test(test_quick_copes_with_every_end),
         cmocka_unit_test(test_getters),
         cmocka_unit_test(test_get_uuid_is_all_or_nothing),
         cmocka_unit_test(test_getters_of_no_object)
