@@ -714,7 +714,7 @@ for my $case (['usermgr', ''], ['admin', '?name=copy'],
 === TEST 19: Redis does not answer: 503, or no end
 --- timeout: 60
 --- http_config
-workspace_redis {{redis.url}} read_timeout=300ms;
+workspace_redis {{redis.url}} read_timeout=1s;
 --- alerts
 --- scenario
 copies(v('copied'), 400, 'long-', pad(40_000));

@@ -235,7 +235,7 @@ my $dir = v('certs');
 
 my $node = tls_node("ssl_ca=${dir}ca.pem connect_timeout=500ms");
 
-is status($node), 200;
+ok wait_for(sub { status($node) == 200 }, 10);
 
 redis_stop();
 $node->kill9;
