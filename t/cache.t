@@ -166,7 +166,11 @@ isnt get($node)->json->{name}, 'elsewhere';
 
 my %worker;
 
-for my $i (1 .. 5) {
+# who accepts a connection is not for us to say
+
+for my $i (1 .. 50) {
+    last if $i > 5 && keys %worker == 3;
+
     is rename_to($node, "here-$i"), 204;
 
     for my $r (http_all(map { [ $node, GET => path(), { as => 'alice' } ] }
