@@ -6,9 +6,8 @@
 
 Real servers on loopback, files under build/faults only. Each scenario ends
 with a line of figures and "ok" or what was wrong; the exit status is that of
-all of them. FAULTS_SCALE=0.1 does a tenth of the work. See docs/operations.md
-for what is promised and docs/performance.md for nothing: times here are those
-of servers that are being killed.
+all of them. FAULTS_SCALE=0.1 does a tenth of the work. docs/operations.md says
+what is promised; times here are those of servers that are being killed.
 """
 
 import asyncio
