@@ -16,14 +16,6 @@ $cluster = cluster(shards => 16);
 @users = map { "user$_" } 1 .. 12;
 
 
-# the shard of an id, by its first 10 bits
-
-sub shard { (hex(substr $_[0], 0, 4) >> 6) % 16 }
-
-
-sub node_of { $cluster->primary($cluster->slot('{' . shard($_[0]) . '}')) }
-
-
 # a workspace of each user: their names by id
 
 sub make_all {
@@ -89,7 +81,7 @@ __DATA__
 --- scenario
 make_all();
 
-my %nodes = map { node_of($_)->port => 1 } keys %made;
+my %nodes = map { $cluster->home($_)->port => 1 } keys %made;
 
 cmp_ok scalar(keys %nodes), '>', 1, 'they are on several nodes';
 
@@ -216,8 +208,8 @@ $made{$w->{id}} = { as => 'user5', name => 'late' };
 === TEST 5: a slot moves while requests run: all is found, nothing torn
 --- scenario
 my ($id) = sort { $made{$a}{as} cmp $made{$b}{as} } keys %made;
-my @mine = grep { shard($_) == shard($id) } keys %made;
-my $slot = $cluster->slot('{' . shard($id) . '}');
+my @mine = grep { $cluster->tag($_) eq $cluster->tag($id) } keys %made;
+my $slot = $cluster->slot($cluster->tag($id));
 my $from = $cluster->primary($slot);
 my ($to) = grep { $_ != $from } $cluster->primaries;
 my $stream = sse_open(node('b'), "/api/v2/workspaces/$id/watch",
@@ -282,8 +274,8 @@ check();
 === TEST 6: a primary dies: 503 until its replica has taken over, no more
 --- scenario
 my ($id) = sort { $made{$a}{as} cmp $made{$b}{as} } keys %made;
-my $victim = node_of($id);
-my $other = (grep { node_of($_) != $victim } keys %made)[0];
+my $victim = $cluster->home($id);
+my $other = (grep { $cluster->home($_) != $victim } keys %made)[0];
 my $stream = sse_open(node('b'), "/api/v2/workspaces/$id/watch",
                       { as => $made{$id}{as} });
 
@@ -405,8 +397,8 @@ $_->cmd(qw(CONFIG SET cluster-require-full-coverage no)) for $cluster->alive;
 # not the part with the users and tokens, which is needed for everything
 
 my $dir = $cluster->primary($cluster->slot('{dir}'));
-my ($victim) = grep { $_ != $dir } map { node_of($_) } sort keys %made;
-my ($id) = grep { node_of($_) != $victim } sort keys %made;
+my ($victim) = grep { $_ != $dir } map { $cluster->home($_) } sort keys %made;
+my ($id) = grep { $cluster->home($_) != $victim } sort keys %made;
 my $as = $made{$id}{as};
 
 # one whose lease is going to end
@@ -426,8 +418,8 @@ for my $node ($cluster->alive) {
 
 $cluster->kill9($victim);
 
-my $s = '{' . shard($w->{id}) . '}';
-my $node = $cluster->primary($cluster->slot($s));
+my $s = $cluster->tag($w->{id});
+my $node = $cluster->home($w->{id});
 
 $node->cmd('HSET', "ws:$s:w:$w->{id}", 'e', now_ms());
 $node->cmd('ZADD', "ws:$s:due", 'XX', now_ms(), "lease $w->{id}");
@@ -450,7 +442,7 @@ is $job->json->{workspace}{id}, $queued->{id} if $job->status == 200;
 
 # what is lost is not taken for what is not there
 
-my ($lost) = grep { my $id = $_; !eval { local $SIG{__DIE__}; node_of($id) } }
+my ($lost) = grep { my $id = $_; !eval { local $SIG{__DIE__}; $cluster->home($id) } }
              sort keys %made;
 
 is wrong($lost), 503;

@@ -7,11 +7,19 @@ package WorkspaceTest::Cluster;
 #
 #     my $cluster = cluster(shards => 16);    # started, planted with the cast
 #
-#     $cluster->url                cluster://..., all nodes
+# replicas => 0 leaves them out.  tls => { ... } gives nodes a second port, for
+# TLS, and to redis-server the options of these names without "--tls-"; conf
+# => '...' are parameters of "workspace_redis" then.
+#
+#     $cluster->url                cluster://..., all nodes; with TLS
+#                                  clusters://...
+#     $cluster->plain              the same without TLS
 #     $cluster->conf               lines for "http" of nginx
 #     $cluster->slot('{3}')        the slot of a key or tag
 #     $cluster->primary($slot)     the WorkspaceTest::Redis that has it
 #     $cluster->primaries
+#     $cluster->tag($id)           "{3}", of a workspace
+#     $cluster->home($id)          the node that has it
 #     $cluster->id($redis)         what CLUSTER NODES calls it
 #     $cluster->kill9($redis)      and it stays away
 #     $cluster->move($slot, $redis, sub { ... })
@@ -34,16 +42,15 @@ our @EXPORT = qw(cluster);
 sub cluster {
     my (%o) = @_;
 
-    my $self = bless { shards => 1, %o }, __PACKAGE__;
+    my $self = bless { shards => 1, replicas => 1, conf => '', %o },
+                     __PACKAGE__;
 
-    $self->{nodes} = [ map { $self->node } 1 .. 6 ];
+    $self->{nodes} = [ map { $self->node } 1 .. 3 + 3 * $self->{replicas} ];
 
     my @addresses = map { '127.0.0.1:' . $_->port } @{ $self->{nodes} };
 
-    $self->{url} = 'cluster://' . join ',', @addresses;
-
     my $out = `redis-cli --cluster create @addresses \\
-               --cluster-replicas 1 --cluster-yes 2>&1`;
+               --cluster-replicas $self->{replicas} --cluster-yes 2>&1`;
 
     $? == 0 or die "redis-cli --cluster create: $out";
 
@@ -51,7 +58,7 @@ sub cluster {
         or die 'the cluster does not settle';
 
     if (!$o{bare}) {
-        $ENV{WORKSPACE_REDIS} = $self->url;
+        $ENV{WORKSPACE_REDIS} = $self->plain;
         WorkspaceTest::use_redis($self->conf);
         WorkspaceTest::wsctl('--shards', $self->{shards}, qw(org create one));
         WorkspaceTest::Seed::plant();
@@ -64,10 +71,17 @@ sub cluster {
 sub node {
     my ($self) = @_;
 
+    my %tls;
+
+    %tls = (%{ $self->{tls} }, cluster => 'yes', replication => 'yes',
+            port => WorkspaceTest::free_port()) if $self->{tls};
+
     return WorkspaceTest::Redis->new(
         dir  => WorkspaceTest::temp_dir(),
         port => WorkspaceTest::free_port(),
-        args => [ '--cluster-enabled', 'yes',
+        peer => $tls{port},
+        args => [ (map { ("--tls-$_", $tls{$_}) } keys %tls),
+                  '--cluster-enabled', 'yes',
                   '--cluster-port', WorkspaceTest::free_port(),
                   '--cluster-node-timeout', 1500,
                   '--cluster-replica-validity-factor', 0,
@@ -76,13 +90,32 @@ sub node {
 }
 
 
-sub url { $_[0]{url} }
+# the port that nodes tell each other, and those who come by it
+
+sub peer_port { $_[1]{peer} // $_[1]->port }
+
+
+sub url {
+    my ($self) = @_;
+
+    return ($self->{tls} ? 'clusters://' : 'cluster://')
+           . join ',', map { '127.0.0.1:' . $self->peer_port($_) }
+                       @{ $self->{nodes} };
+}
+
+
+sub plain {
+    my ($self) = @_;
+
+    return 'cluster://' . join ',', map { '127.0.0.1:' . $_->port }
+                                    @{ $self->{nodes} };
+}
 
 
 sub conf {
     my ($self) = @_;
 
-    return "workspace_redis $self->{url};\n"
+    return 'workspace_redis ' . $self->url . " $self->{conf};\n"
            . "workspace_shards $self->{shards};\n";
 }
 
@@ -144,6 +177,22 @@ sub primary {
 }
 
 
+# an id tells its shard by its first 10 bits
+
+sub tag {
+    my ($self, $id) = @_;
+
+    return '{' . (hex(substr $id, 0, 4) >> 6) % $self->{shards} . '}';
+}
+
+
+sub home {
+    my ($self, $id) = @_;
+
+    return $self->primary($self->slot($self->tag($id)));
+}
+
+
 sub kill9 { $_[1]->kill9 }
 
 
@@ -162,7 +211,8 @@ sub move {
 
         last if !@$keys;
 
-        $from->cmd('MIGRATE', '127.0.0.1', $to->port, $keys->[0], 0, 5000);
+        $from->cmd('MIGRATE', '127.0.0.1', $self->peer_port($to), $keys->[0],
+                   0, 5000);
     }
 
     for my $node ($to, $from, grep { $_ != $to && $_ != $from }
