@@ -18,13 +18,14 @@ import random
 import resource
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import time
 
 from load import Client, Connection, Tally, Watcher
-from servers import (BUILD, WORK, Deployment, Nginx, Redis, Sentinel, Stuck,
-                     alive, rss, stop_all, wait_for)
+from servers import (BUILD, WORK, Cluster, Deployment, Nginx, Redis, Sentinel,
+                     Stuck, alive, rss, stop_all, wait_for)
 
 SCALE = float(os.environ.get("FAULTS_SCALE", "1"))
 CLIENTS = 32
@@ -96,19 +97,20 @@ def crashes(nodes, tally, expected=0):
         tally.bad(f"{n} workers crashed")
 
 
-async def kill_and_write(deployment, nodes, tally, total, kills, kill):
+async def kill_and_write(clients, tally, total, kills, kill):
     """clients write while kill() is called at even distances"""
-    clients = clients_of(deployment, nodes, tally)
+    killed = []
     running = [asyncio.create_task(
-        c.run(lambda: tally["acknowledged"] >= total, writes=0.8))
+        c.run(lambda: len(killed) == kills
+              and tally["acknowledged"] >= total, writes=0.8))
         for c in clients]
     for i in range(kills):
         mark = total * (i + 1) // (kills + 1)
         await until("writes", lambda: tally["acknowledged"] >= mark
                     or any(r.done() for r in running), 300)
         await kill()
+        killed.append(i)
     await asyncio.gather(*running)
-    return clients
 
 
 async def verify(deployment, clients, tally):
@@ -134,8 +136,8 @@ async def restart_scenario(name, options, total, kills):
         await until("Redis to be back",
                     lambda: redis.cmd("PING") == "PONG", 120)
 
-    clients = await kill_and_write(deployment, nodes, tally, total, kills,
-                                   kill)
+    clients = clients_of(deployment, nodes, tally)
+    await kill_and_write(clients, tally, total, kills, kill)
     await verify(deployment, clients, tally)
     crashes(nodes, tally)
     return tally
@@ -205,8 +207,8 @@ async def failover_scenario(name, conf, total, kills):
         old.ready()
         await synchronized(current, 2)
 
-    clients = await kill_and_write(deployment, nodes, tally, total, kills,
-                                   kill)
+    clients = clients_of(deployment, nodes, tally)
+    await kill_and_write(clients, tally, total, kills, kill)
     deployment.use(current().url)
     await verify(deployment, clients, tally)
     crashes(nodes, tally)
@@ -225,6 +227,44 @@ async def failover_without_wait():
     """the same without workspace_wait: what is lost is said"""
     tally = await failover_scenario("failover-lossy", "", scaled(20000), 5)
     forgive_losses(tally)
+    return tally
+
+
+@scenario
+async def cluster_failover():
+    """Redis Cluster, primaries killed in turn 10 times, workspace_wait 1"""
+    cluster = Cluster("cluster", 16)
+    deployment = Deployment(cluster.url, CLIENTS, "--shards", "16")
+    nodes = [Nginx(f"cluster-node-{i}", cluster.url + " read_timeout=5s",
+                   conf="workspace_shards 16; workspace_wait 1 2s;")
+             for i in range(2)]
+    tally = Tally()
+    clients = clients_of(deployment, nodes, tally)
+    await populate(clients, 5)
+    watchers = await start_watchers(clients, nodes, tally, 200)
+    out = []
+
+    # the workspaces of a client are on one node
+
+    async def kill():
+        homes = {c: cluster.primary(next(iter(c.names))) for c in clients}
+        victim = min(homes.values(), key=lambda n: n.killed)
+        theirs = [c for c, home in homes.items() if home is victim]
+        begun = time.time()
+        victim.kill9()
+        await until("writes", lambda: all(c.renamed > begun for c in theirs),
+                    60)
+        out.append(time.time() - begun)
+        victim.start()
+        victim.ready()
+        await until("replicas", cluster.settled, 60)
+
+    await kill_and_write(clients, tally, scaled(50000), 10, kill)
+    await end_watchers(clients, watchers, tally)
+    await verify(deployment, clients, tally)
+    crashes(nodes, tally)
+    tally["shards out, median ms"] = int(statistics.median(out) * 1000)
+    tally["shards out, max ms"] = int(max(out) * 1000)
     return tally
 
 

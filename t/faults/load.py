@@ -10,6 +10,7 @@ import collections
 import json
 import random
 import re
+import time
 
 TIMEOUT = 30            # seconds; whoever needs longer hangs
 
@@ -96,6 +97,7 @@ class Client:
         self.last = {}          # id: the one that was acknowledged
         self.attempts = set()   # of creates without an answer
         self.n = 0
+        self.renamed = 0        # when the last one was begun that succeeded
         self.connect()
 
     def connect(self):
@@ -150,9 +152,11 @@ class Client:
         wid = random.choice(list(self.names))
         name = self.new_name()
         self.names[wid].add(name)
+        begun = time.time()
         status, answer = await self.ask("PATCH", f"/workspaces/{wid}",
                                         {"name": name})
         if status == 204:
+            self.renamed = begun
             self.names[wid] = {name}
             self.last[wid] = name
             self.tally["acknowledged"] += 1

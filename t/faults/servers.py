@@ -69,6 +69,7 @@ class Redis:
         self.port = port or free_port()
         self.options = options
         self.process = None
+        self.killed = 0         # when
         self.start()
         running.append(self)
 
@@ -96,6 +97,7 @@ class Redis:
         return self
 
     def kill9(self):
+        self.killed = time.time()
         self.process.kill()
         self.process.wait()
 
@@ -125,6 +127,48 @@ class Sentinel(Redis):
     def primary_port(self):
         out = self.cmd("SENTINEL", "get-master-addr-by-name", "main").split()
         return int(out[1]) if len(out) == 2 and out[1].isdigit() else None
+
+
+class Cluster:
+    """3 primaries, each with two replicas"""
+
+    NODE_TIMEOUT = 2000
+
+    def __init__(self, name, shards):
+        self.shards = shards
+        self.nodes = [Redis(
+            f"{name}-{i}", "--cluster-enabled", "yes",
+            "--cluster-port", str(free_port()),
+            "--cluster-node-timeout", str(self.NODE_TIMEOUT),
+            "--cluster-require-full-coverage", "no",
+            "--repl-diskless-sync-delay", "0") for i in range(9)]
+        addresses = [f"127.0.0.1:{n.ready().port}" for n in self.nodes]
+        self.url = "cluster://" + ",".join(addresses)
+        sh("redis-cli", "--cluster", "create", *addresses,
+           "--cluster-replicas", "2", "--cluster-yes")
+        wait_for("the cluster", self.settled, 60)
+        self.slots = [int(self.nodes[0].cmd("CLUSTER", "KEYSLOT", f"{{{i}}}"))
+                      for i in range(shards)]
+
+    def settled(self):
+        """whether all six replicas have the state of their primaries"""
+        said = [n.cmd("INFO", "replication") for n in self.nodes]
+        return (sum("role:master" in s for s in said) == 3
+                and sum(s.count("state=online") for s in said) == 6
+                and all("cluster_state:ok" in n.cmd("CLUSTER", "INFO")
+                        for n in self.nodes))
+
+    def primary(self, wid):
+        """the node that has a workspace: its id begins with its shard"""
+        slot = self.slots[(int(wid[:4], 16) >> 6) % self.shards]
+        for line in self.nodes[0].cmd("CLUSTER", "NODES").splitlines():
+            fields = line.split()
+            port = int(fields[1].split("@")[0].split(":")[1])
+            for part in fields[8:]:
+                first, _, last = part.partition("-")
+                if int(first) <= slot <= int(last or first):
+                    return next(n for n in self.nodes if n.port == port)
+        raise Stuck(f"nobody has slot {slot}")
 
 
 class Nginx:
