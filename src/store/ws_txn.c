@@ -5,8 +5,12 @@
  *
  * KEYS: one for each guard, then one for each command.
  * ARGV: the number of guards; for each guard an operator ("=" or "!"), a
- * hash field and the value wanted; for each command the number of words that
- * follow without the key, the command's name, and its other arguments.
+ * hash field and the value wanted; for each run of commands that differ in
+ * nothing but their keys, how many there are, the number of words that follow
+ * without the key, the command's name, and its other arguments.
+ *
+ * Lua hashes every byte of every argument: so what several commands have in
+ * common is handed to it once.
  *
  * It answers 0, or the number of the first guard that failed, from 1.
  */
@@ -22,23 +26,29 @@
 static void ws_txn_push(ws_txn_t *txn, ngx_array_t *a, ngx_str_t s);
 static void ws_txn_push_cstr(ws_txn_t *txn, ngx_array_t *a, const char *s);
 static ngx_str_t *ws_txn_append(ngx_str_t *p, ngx_array_t *a);
+static ngx_str_t *ws_txn_runs(ngx_str_t *p, ws_txn_t *txn);
+static ngx_uint_t ws_txn_same(ngx_str_t *a, ngx_str_t *b, ngx_uint_t words);
 
 
 ngx_str_t  ws_txn_script = ngx_string(
-    "local g, a = tonumber(ARGV[1]), 2\n"
+    "local K, A, call, unpack = KEYS, ARGV, redis.call, unpack\n"
+    "local g, a = tonumber(A[1]), 2\n"
     "for k = 1, g do\n"
-    "  local have = redis.call('HGET', KEYS[k], ARGV[a + 1])\n"
-    "  if ARGV[a] == '=' then\n"
-    "    if have ~= ARGV[a + 2] then return k end\n"
+    "  local have = call('HGET', K[k], A[a + 1])\n"
+    "  if A[a] == '=' then\n"
+    "    if have ~= A[a + 2] then return k end\n"
     "  elseif have then\n"
     "    return k\n"
     "  end\n"
     "  a = a + 3\n"
     "end\n"
-    "for k = g + 1, #KEYS do\n"
-    "  local n = tonumber(ARGV[a])\n"
-    "  redis.call(ARGV[a + 1], KEYS[k], unpack(ARGV, a + 2, a + n))\n"
-    "  a = a + n + 1\n"
+    "local k = g + 1\n"
+    "while k <= #K do\n"
+    "  local next, last = k + A[a], a + 1 + A[a + 1]\n"
+    "  for i = k, next - 1 do\n"
+    "    call(A[a + 2], K[i], unpack(A, a + 3, last))\n"
+    "  end\n"
+    "  k, a = next, last + 1\n"
     "end\n"
     "return 0\n");
 
@@ -148,7 +158,9 @@ ws_txn_argv(ws_txn_t *txn, ngx_uint_t *argc, ngx_str_t **argv)
         return NGX_ERROR;
     }
 
-    n = 2 + txn->guard_keys.nelts + txn->keys.nelts
+    /* at most: each command is a run of its own */
+
+    n = 2 + txn->guard_keys.nelts + 2 * txn->keys.nelts
         + txn->guard_args.nelts + txn->args.nelts;
 
     first = ngx_palloc(txn->pool, n * sizeof(ngx_str_t));
@@ -162,15 +174,16 @@ ws_txn_argv(ws_txn_t *txn, ngx_uint_t *argc, ngx_str_t **argv)
     p = ws_txn_append(p, &txn->keys);
     *p++ = ws_int_str(txn->pool, txn->guard_keys.nelts);
     p = ws_txn_append(p, &txn->guard_args);
-    (void) ws_txn_append(p, &txn->args);
+    p = ws_txn_runs(p, txn);
 
-    if (first[0].data == NULL
+    if (p == NULL
+        || first[0].data == NULL
         || first[1 + txn->guard_keys.nelts + txn->keys.nelts].data == NULL)
     {
         return NGX_ERROR;
     }
 
-    *argc = n;
+    *argc = p - first;
     *argv = first;
 
     return NGX_OK;
@@ -234,4 +247,57 @@ ws_txn_append(ngx_str_t *p, ngx_array_t *a)
     ngx_memcpy(p, a->elts, a->nelts * sizeof(ngx_str_t));
 
     return p + a->nelts;
+}
+
+
+/* commands follow each other in "args", each behind the number of its words */
+
+static ngx_str_t *
+ws_txn_runs(ngx_str_t *p, ws_txn_t *txn)
+{
+    ngx_str_t   *args, *last, *run;
+    ngx_uint_t   n, words;
+
+    args = txn->args.elts;
+    last = args + txn->args.nelts;
+
+    while (args < last) {
+        run = args;
+        words = 1 + ngx_atoi(run->data, run->len);
+        n = 0;
+
+        do {
+            n++;
+            args += words;
+        } while (args < last && ws_txn_same(run, args, words));
+
+        *p = ws_int_str(txn->pool, n);
+        if (p->data == NULL) {
+            return NULL;
+        }
+
+        p++;
+        ngx_memcpy(p, run, words * sizeof(ngx_str_t));
+        p += words;
+    }
+
+    return p;
+}
+
+
+/* the number of words is the first of them */
+
+static ngx_uint_t
+ws_txn_same(ngx_str_t *a, ngx_str_t *b, ngx_uint_t words)
+{
+    while (words--) {
+        if (a->len != b->len || ngx_memcmp(a->data, b->data, a->len) != 0) {
+            return 0;
+        }
+
+        a++;
+        b++;
+    }
+
+    return 1;
 }
