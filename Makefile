@@ -2,6 +2,7 @@
 # make test       install what is missing, build, run all tests
 # make lint       warnings as errors, cppcheck, style
 # make asan       the tests with AddressSanitizer and UBSan
+# make asan-faults   the faults below with the same
 # make valgrind   a few tests with nginx in valgrind
 # make fuzz       every fuzzer for FUZZ_SECONDS
 # make bench      side by side with peers, see docs/performance.md
@@ -92,7 +93,8 @@ BENCH = $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
 
 .PHONY: all deps module wsctl units test check lint style cppcheck asan \
-        asan-check fuzz bench bench-tools faults run clean
+        asan-check asan-faults asan-break fuzz bench bench-tools faults \
+        break run clean
 
 all: $(MODULE) $(if $(WSCTL_SRCS),$(WSCTL))
 
@@ -184,21 +186,37 @@ check:
 # What is reported goes to files: each is a failed test.
 
 ASAN_BUILD = $(BUILD)/asan
+ASAN_MAKE = $(MAKE) --no-print-directory SAN=1 BUILD=$(ASAN_BUILD)
 
 asan: deps
-	+$(MAKE) --no-print-directory -j$(JOBS) SAN=1 BUILD=$(ASAN_BUILD) \
-	    all units
-	+$(MAKE) --no-print-directory SAN=1 BUILD=$(ASAN_BUILD) asan-check
+	+$(ASAN_MAKE) -j$(JOBS) all units
+	+$(ASAN_MAKE) asan-check
+
+asan-faults:
+	tools/install-deps faults
+	+$(ASAN_MAKE) -j$(JOBS) all
+	+$(ASAN_MAKE) asan-break
 
 $(BUILD)/stay_loaded.so: t/lib/stay_loaded.c
 	$(Q)$(CC) -shared -fPIC -o $@ $<
 
-asan-check: $(BUILD)/stay_loaded.so
-	$(Q)rm -rf $(BUILD)/report && mkdir -p $(BUILD)/report
-	$(Q)+WORKSPACE_SANITIZED='$(abspath $(BUILD)/report)' \
+# suppressions name functions deep in the stack, below nginx's, which has no
+# frame pointers: so it is not unwound the fast way
+
+REPORT = $(abspath $(BUILD)/report)
+REPORT_TO = log_path=$(REPORT)/report:exitcode=99
+FIND_LEAKS = detect_leaks=1:fast_unwind_on_malloc=0
+FIND_ALL = $(FIND_LEAKS):detect_stack_use_after_return=1
+
+asan-check asan-break: asan-%: $(BUILD)/stay_loaded.so
+	$(Q)rm -rf $(REPORT) && mkdir -p $(REPORT)
+	$(Q)+ASAN_OPTIONS='$(REPORT_TO):$(FIND_ALL)' \
+	    UBSAN_OPTIONS='$(REPORT_TO):halt_on_error=1:print_stacktrace=1' \
+	    LSAN_OPTIONS='suppressions=$(CURDIR)/t/lib/lsan.supp:print_suppressions=0' \
+	    WORKSPACE_SANITIZED='$(REPORT)' \
 	    WS_NGINX='$(NGINX)' \
 	    WS_PRELOAD="$$($(CC) -print-file-name=libasan.so) $(abspath $<)" \
-	    $(MAKE) --no-print-directory check \
+	    $(MAKE) --no-print-directory $* \
 	        NGINX='$(CURDIR)/t/lib/nginx-sanitized'
 
 
@@ -328,7 +346,11 @@ bench:
 faults:
 	tools/install-deps faults
 	+$(MAKE) --no-print-directory -j$(JOBS) all
-	BUILD=$(abspath $(BUILD)) python3 t/faults/faults.py $(FAULTS)
+	+$(MAKE) --no-print-directory break
+
+break:
+	NGINX='$(NGINX)' BUILD=$(abspath $(BUILD)) \
+	    python3 t/faults/faults.py $(FAULTS)
 
 
 run:

@@ -7,7 +7,8 @@
 Real servers on loopback, files under build/faults only. Each scenario ends
 with a line of figures and "ok" or what was wrong; the exit status is that of
 all of them. FAULTS_SCALE=0.1 does a tenth of the work. docs/operations.md says
-what is promised; times here are those of servers that are being killed.
+what is promised; times here are those of servers that are being killed. With
+sanitizers ("make asan-faults") a report is wrong, and no memory is judged.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from servers import (BUILD, WORK, Cluster, Deployment, Nginx, Redis, Sentinel,
 
 SCALE = float(os.environ.get("FAULTS_SCALE", "1"))
 CLIENTS = 32
+REPORTS = os.environ.get("WORKSPACE_SANITIZED")
 FAKETIME = "/usr/$LIB/faketime/libfaketime.so.1"
 scenarios = {}
 
@@ -412,7 +414,7 @@ async def deaf_clients():
     tally["kB for each"] = int(each)
     tally["GET p99 before, us"] = int(before[-5] * 1000)
     tally["GET p99 during, us"] = int(during[-5] * 1000)
-    if each > 128:
+    if each > 128 and not REPORTS:
         tally.bad(f"{each:.0f} kB for each of them")
     status, _ = await clients[2].ask("GET", "/workspaces?q=owner:me")
     if status != 200:
@@ -496,7 +498,7 @@ async def soak():
     tally["kB at the end"] = sizes[-1][1]
     if node.workers() != [worker]:
         tally.bad("the worker is another")
-    elif sizes[-1][1] > warm + 512:
+    elif sizes[-1][1] > warm + 512 and not REPORTS:
         tally.bad(f"memory grows: {sizes}")
     crashes([node], tally)
     complaint = deployment.check()
@@ -550,7 +552,7 @@ async def redis_stopped():
         tally.bad("a stopped Redis answered")
     if slowest > 20:
         tally.bad(f"one waited for {slowest:.0f} s")
-    if peak - idle > 200 << 10:
+    if peak - idle > 200 << 10 and not REPORTS:
         tally.bad(f"{peak - idle} kB more")
     if tally["recovery, ms"] > 5000:
         tally.bad("recovery is slow")
@@ -637,7 +639,25 @@ async def clock_skewed():
     return tally
 
 
+def new_reports():
+    """what sanitizers wrote since the last call"""
+    found = []
+    for name in sorted(os.listdir(REPORTS)) if REPORTS else []:
+        path = os.path.join(REPORTS, name)
+        if path not in seen and os.path.getsize(path):
+            seen.add(path)
+            with open(path, errors="replace") as f:
+                found.append(path + ":\n" + "".join(f.readlines()[:60]))
+    return found
+
+
+seen = set()
+
+
 def main():
+    if REPORTS:
+        # libfaketime, begun before ASan's runtime, waits for it forever
+        del scenarios["clock-skewed"]
     names = sys.argv[1:] or list(scenarios)
     unknown = set(names) - scenarios.keys()
     if unknown:
@@ -658,6 +678,7 @@ def main():
             wrong = [str(e)]
         finally:
             stop_all()
+        wrong += new_reports()
         for text in wrong[:10]:
             print("    WRONG", text)
         if len(wrong) > 10:

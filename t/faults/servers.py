@@ -182,13 +182,19 @@ class Nginx:
         self.env.pop("NGINX", None)
         temps = "".join(f"{t}_temp_path temp/{t};\n" for t in
                         ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+
+        # what a binary upgrade hands on to sanitizers
+
+        keep = "".join(f"env {name};\n" for name in
+                       ("LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+                        "LSAN_OPTIONS"))
         with open(os.path.join(self.dir, "nginx.conf"), "w") as f:
             f.write(f"""load_module {MODULE};
 worker_processes {workers};
 worker_rlimit_nofile 65536;
 pid pid;
 error_log error.log notice;
-events {{ worker_connections 20000; }}
+{keep}events {{ worker_connections 20000; }}
 http {{
 {temps}access_log off;
 workspace_redis {redis};

@@ -9,8 +9,6 @@
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
 use Getopt::Long;
 use TAP::Harness;
 
@@ -18,22 +16,9 @@ my $jobs = 1;
 
 GetOptions('jobs=i' => \$jobs) or die "usage: run.pl [--jobs N] FILE...\n";
 
-# sanitized programs report into files of this directory
+# sanitizers and valgrind report into files of this directory
 
 my $reports = $ENV{WORKSPACE_SANITIZED};
-
-if (defined $reports) {
-    my $common = "log_path=$reports/report:exitcode=99";
-
-    # suppressions name functions deep in the stack, below nginx's, which
-    # has no frame pointers
-
-    $ENV{ASAN_OPTIONS} = "$common:detect_leaks=1:fast_unwind_on_malloc=0"
-                         . ':detect_stack_use_after_return=1';
-    $ENV{UBSAN_OPTIONS} = "$common:halt_on_error=1:print_stacktrace=1";
-    $ENV{LSAN_OPTIONS} = 'print_suppressions=0:suppressions='
-                         . dirname(abs_path(__FILE__)) . '/lsan.supp';
-}
 
 my ($passed, $failed) = (0, 0);
 my (@broken, @files);
