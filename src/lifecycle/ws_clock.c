@@ -17,13 +17,15 @@ struct ws_clock_s {
     ngx_event_t      timer;
     ngx_pool_t      *pool;          /* of one round */
     ngx_uint_t       shard;         /* being asked */
-    ngx_uint_t       rest;          /* shards to be asked after it */
+    ngx_uint_t       next;          /* to be asked after it, ... */
+    ngx_uint_t       rest;          /* ... and so many in all */
     ngx_uint_t       items;         /* under way */
-    unsigned         more:1;        /* the last batch was full */
+    unsigned         more:1;        /* the same one again, or for once */
 };
 
 
 static void ws_clock_timer(ngx_event_t *ev);
+static void ws_clock_part(ws_clock_t *clock);
 static void ws_clock_next(ws_clock_t *clock);
 static ngx_int_t ws_clock_claim(ws_clock_t *clock);
 static void ws_clock_claimed(void *data, ws_reply_t *reply);
@@ -107,13 +109,47 @@ ws_clock_timer(ngx_event_t *ev)
         return;
     }
 
-    /* not all workers are to begin with the same one */
-
-    clock->shard = ngx_random() % clock->store->ks->shards;
-    clock->rest = clock->store->ks->shards;
-    clock->more = 0;
+    ws_clock_part(clock);
 
     ws_clock_next(clock);
+}
+
+
+/*
+ * The shards to be asked in this round: of a node's workers each has the part
+ * that begins with its own and ends with its neighbour's, so that two look at
+ * each shard, however many workers there are.
+ */
+
+static void
+ws_clock_part(ws_clock_t *clock)
+{
+    ngx_uint_t        n, shards;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    n = (ngx_process == NGX_PROCESS_WORKER) ? ccf->worker_processes : 1;
+    shards = clock->store->ks->shards;
+
+    if (n <= 2 || shards <= n) {
+
+        /* not all workers are to begin with the same one */
+
+        clock->next = ngx_random() % shards;
+        clock->rest = shards;
+        clock->more = 0;
+        return;
+    }
+
+    clock->next = shards * ngx_worker / n;
+    clock->rest = shards * (ngx_worker + 2) / n - clock->next;
+
+    /* everybody begins with the one that tells the time */
+
+    clock->shard = 0;
+    clock->more = 1;
 }
 
 
@@ -229,7 +265,8 @@ ws_clock_next(ws_clock_t *clock)
             }
 
             clock->rest--;
-            clock->shard = (clock->shard + 1) % clock->store->ks->shards;
+            clock->shard = clock->next % clock->store->ks->shards;
+            clock->next++;
         }
 
         if (ws_clock_claim(clock) == NGX_OK) {
