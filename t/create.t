@@ -265,3 +265,35 @@ $seen{$_->status}++ for @all;
 
 is_deeply \%seen, { 200 => 1, 409 => 99 }, 'exactly one succeeds';
 is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 19: an organization of others is as one that is not there
+--- scenario
+my $calls = sub {
+    my ($n) = redis_cmd('INFO', 'commandstats')
+              =~ /^cmdstat_hmget:calls=(\d+)/m;
+    return $n // 0;
+};
+my $ask = sub {
+    my ($org, $user, $body) = @_;
+    return http(POST => "/api/v2/organizations/$org/members/$user/workspaces",
+                { as => 'alice', body => $body });
+};
+
+for my $case ([ me => '{"name": ' ], [ me => '[]' ],
+              [ me => { name => '-' } ], [ nobody => {} ])
+{
+    my ($forbidden, $absent) = map { $ask->($_, @$case) }
+                               v('globex.id'), uuid();
+
+    is $forbidden->status, $case->[0] eq 'me' ? 404 : 400;
+    is $absent->status, $forbidden->status;
+    is $absent->body, $forbidden->body;
+}
+
+my $before = $calls->();
+
+$ask->(uuid(), me => { name => 'x' }) for 1 .. 30;
+
+cmp_ok $calls->() - $before, '<', 30, 'no look-up of it';

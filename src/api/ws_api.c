@@ -12,6 +12,7 @@
 #include "ws_auth.h"
 #include "ws_body.h"
 #include "ws_layout.h"
+#include "ws_policy.h"
 #include "ws_respond.h"
 
 
@@ -103,12 +104,12 @@ ws_api_prepare(ws_request_t *req)
         rc = ws_request_build_id(req);
     }
 
-    if (rc == NGX_OK && (e->needs & WS_NEEDS_ORG)) {
-        rc = ws_api_org(req);
-    }
-
     if (rc == NGX_OK && (e->needs & WS_NEEDS_TARGET)) {
         rc = ws_request_target(req);
+    }
+
+    if (rc == NGX_OK && (e->needs & WS_NEEDS_ORG)) {
+        rc = ws_api_org(req);
     }
 
     if (rc == NGX_OK && (e->needs & WS_NEEDS_BODY)) {
@@ -125,6 +126,12 @@ ws_api_prepare(ws_request_t *req)
 }
 
 
+/*
+ * The organization in which somebody wants to create for the target.  Whether
+ * it is there is looked up for those only who may: for others nothing differs
+ * from one that is not, the body's mistakes and commands to Redis included.
+ */
+
 static ngx_int_t
 ws_api_org(ws_request_t *req)
 {
@@ -135,6 +142,13 @@ ws_api_org(ws_request_t *req)
         return ws_respond_invalid_c(req, NGX_HTTP_BAD_REQUEST,
                                     "The organization's ID is not valid.",
                                     "organization", "must be a UUID");
+    }
+
+    if (ws_policy_may_create(&req->user->subject, &req->target->subject,
+                             &req->org)
+        != NGX_OK)
+    {
+        return ws_respond_not_found(req);
     }
 
     key = ws_uuid_str(ws_request_pool(req), &req->org);

@@ -10,7 +10,6 @@
 #include "ws_build.h"
 #include "ws_name.h"
 #include "ws_param.h"
-#include "ws_policy.h"
 #include "ws_respond.h"
 #include "ws_schedule.h"
 #include "ws_ttl.h"
@@ -39,13 +38,6 @@ ws_api_create(ws_request_t *req)
 {
     ngx_int_t    rc;
     ws_create_t  c;
-
-    if (ws_policy_may_create(&req->user->subject, &req->target->subject,
-                             &req->org)
-        != NGX_OK)
-    {
-        return ws_respond_not_found(req);
-    }
 
     if (req->name_taken) {
         return ws_respond_name_taken(req);
