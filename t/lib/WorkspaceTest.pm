@@ -55,6 +55,7 @@ use Time::HiRes qw(sleep time);
 use WorkspaceTest::Block;
 use WorkspaceTest::Http;
 use WorkspaceTest::Node;
+use WorkspaceTest::Patience;
 use WorkspaceTest::Redis;
 use WorkspaceTest::Schema;
 use WorkspaceTest::Seed;
@@ -165,7 +166,8 @@ sub prepare {
     # no file takes longer than this, whatever hangs
 
     $SIG{ALRM} = sub { die "the file takes too long\n" };
-    alarm($ENV{WORKSPACE_FILE_SECONDS} || 600);
+    alarm($ENV{WORKSPACE_FILE_SECONDS}
+          || 600 * WorkspaceTest::Patience::FACTOR);
 
     # nginx would take this for sockets that it inherits
 
@@ -266,7 +268,7 @@ sub temp_dir {
 sub wait_for (&;$) {
     my ($code, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 5);
+    my $deadline = time + ($seconds // 5) * WorkspaceTest::Patience::FACTOR;
 
     for ( ;; ) {
         my $value = $code->();

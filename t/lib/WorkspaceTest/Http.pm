@@ -14,6 +14,8 @@ use IO::Socket::INET;
 use JSON::PP ();
 use Time::HiRes qw(time);
 
+use WorkspaceTest::Patience;
+
 our $Timeout = 10;
 
 my $json_class = eval { require JSON::XS; 1 } ? 'JSON::XS' : 'JSON::PP';
@@ -121,7 +123,8 @@ sub run_all {
             out      => $bytes,
             res      => $res,
             started  => time,
-            deadline => time + ($request->{timeout} || $Timeout),
+            deadline => time + ($request->{timeout} || $Timeout)
+                               * WorkspaceTest::Patience::FACTOR,
         };
 
         $read->add($sock);

@@ -10,6 +10,8 @@ use warnings;
 use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
 
+use WorkspaceTest::Patience;
+
 
 # { name, dir, port, workers, connections, main_config, http_config, config,
 # log_level }
@@ -167,7 +169,7 @@ sub start {
 sub wait_until {
     my ($self, $seconds, $code) = @_;
 
-    my $deadline = time + $seconds;
+    my $deadline = time + $seconds * WorkspaceTest::Patience::FACTOR;
 
     for ( ;; ) {
         my $value = $code->();

@@ -10,6 +10,7 @@ use IO::Select;
 use Time::HiRes qw(time);
 
 use WorkspaceTest::Http;
+use WorkspaceTest::Patience;
 
 
 # Opens the stream and waits for its headers.  Always returns an object; see
@@ -111,7 +112,7 @@ sub next_event {
 sub wait_event {
     my ($self, $timeout, $code) = @_;
 
-    my $deadline = time + $timeout;
+    my $deadline = time + $timeout * WorkspaceTest::Patience::FACTOR;
 
     for ( ;; ) {
         my $event = $self->next_event($deadline - time) or return;
