@@ -226,7 +226,7 @@ asan-check asan-break: asan-%: $(BUILD)/stay_loaded.so
 
 VALGRIND_T = $(patsubst %,t/%.t,00-harness 00-smoke agents auth builds cache \
     change clock create directives errors examples hostile-http list matrix \
-    read reload roles strings wsctl)
+    read redis roles strings wsctl)
 
 .PHONY: valgrind
 valgrind:
