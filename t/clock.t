@@ -383,3 +383,70 @@ sub done_once {
 done_once(2, 'stop', 'autostop', @stop);
 done_once(3, 'start', 'autostart', @start);
 is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 6: what Redis is asked grows with nodes, not with their workers
+--- timeout: 120
+--- scenario
+use Time::HiRes ();
+
+my $claims = sub {
+    redis_cmd('INFO', 'commandstats') =~ /cmdstat_evalsha:calls=(\d+)/ ? $1 : 0;
+};
+
+ok node()->stop;
+
+my $from = $claims->();
+
+start_node(name => 'b', workers => 4);
+
+# all workers have begun, each with a claim of its own
+
+ok +(wait_for { $claims->() >= $from + 4 } 20), 'it claims';
+
+$from = $claims->();
+
+my $at = Time::HiRes::time();
+
+ok +(wait_for { $claims->() >= $from + 16 } 60), 'and goes on';
+
+my $took = Time::HiRes::time() - $at;
+
+# 6.4 s, but for a worker that was late; 1.6 s if each had a turn at each tick
+
+ok $took > 3, 'one worker at a time' or diag "16 claims in $took s";
+
+
+
+=== TEST 7: over many shards, and a worker that hangs is not missed
+--- timeout: 120
+--- scenario
+my $shards = 64;
+
+wsctl('--prefix', 'many:', '--shards', $shards, qw(org create one));
+
+my $node = start_node(
+    name        => 'many',
+    workers     => 4,
+    http_config => 'workspace_redis ' . v('redis.url') . ' prefix=many:;'
+                   . "workspace_shards $shards;");
+
+sub left {
+    my $n = 0;
+
+    $n += redis_cmd('ZCARD', "many:{$_}:due") for 0 .. $shards - 1;
+
+    return $n;
+}
+
+for my $worker ($node->workers) {
+    kill 'STOP', $worker;
+
+    redis_cmd('ZADD', "many:{$_}:due", 1, 'autostop ' . uuid())
+        for 0 .. $shards - 1;
+
+    ok +(wait_for { left() == 0 } 60), 'all shards are looked at';
+
+    kill 'CONT', $worker;
+}

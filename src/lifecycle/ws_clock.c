@@ -15,17 +15,18 @@ struct ws_clock_s {
     ws_redis_cmd_t  *cmd;           /* claiming */
     ws_script_t      claim;
     ngx_event_t      timer;
+    ngx_msec_t       phase;         /* in the node's round of workers */
+    ngx_msec_t       period;        /* of that round */
     ngx_pool_t      *pool;          /* of one round */
     ngx_uint_t       shard;         /* being asked */
-    ngx_uint_t       next;          /* to be asked after it, ... */
-    ngx_uint_t       rest;          /* ... and so many in all */
+    ngx_uint_t       rest;          /* shards to be asked after it */
     ngx_uint_t       items;         /* under way */
-    unsigned         more:1;        /* the same one again, or for once */
+    unsigned         more:1;        /* the last batch was full */
 };
 
 
+static void ws_clock_take_turns(ws_clock_t *clock);
 static void ws_clock_timer(ngx_event_t *ev);
-static void ws_clock_part(ws_clock_t *clock);
 static void ws_clock_next(ws_clock_t *clock);
 static ngx_int_t ws_clock_claim(ws_clock_t *clock);
 static void ws_clock_claimed(void *data, ws_reply_t *reply);
@@ -76,6 +77,8 @@ ws_clock_create(ngx_pool_t *pool, ws_store_t *store)
     clock->timer.log = store->log;
     clock->timer.cancelable = 1;
 
+    ws_clock_take_turns(clock);
+
     ngx_add_timer(&clock->timer, 1 + ngx_random() % 50);
 
     return clock;
@@ -89,9 +92,29 @@ ws_clock_cleanup(void *data)
 }
 
 
+/* one worker a tick, by the monotonic clock that all of a node share */
+
+static void
+ws_clock_take_turns(ws_clock_t *clock)
+{
+    ngx_core_conf_t  *ccf;
+
+    clock->phase = 0;
+    clock->period = WS_CLOCK_TICK_MS;
+
+    if (ngx_process == NGX_PROCESS_WORKER) {
+        ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                               ngx_core_module);
+        clock->phase = ngx_worker * WS_CLOCK_TICK_MS;
+        clock->period = ccf->worker_processes * WS_CLOCK_TICK_MS;
+    }
+}
+
+
 static void
 ws_clock_timer(ngx_event_t *ev)
 {
+    ngx_msec_t   turn;
     ws_clock_t  *clock;
 
     clock = ev->data;
@@ -100,56 +123,29 @@ ws_clock_timer(ngx_event_t *ev)
         return;
     }
 
-    /* workers drift apart rather than claim in step */
+    /* from the middle of this turn, so that an early one is not taken twice */
 
-    ngx_add_timer(ev, WS_CLOCK_TICK_MS - 50 + ngx_random() % 100);
+    turn = (ngx_current_msec + clock->period - clock->phase
+            + WS_CLOCK_TICK_MS / 2)
+           % clock->period;
+
+    /* nodes are not to claim in step */
+
+    ngx_add_timer(ev, clock->period - turn + WS_CLOCK_TICK_MS / 2
+                      - 50 + ngx_random() % 100);
 
     if (clock->cmd || clock->items || !ws_layout_agrees(clock->store->layout))
     {
         return;
     }
 
-    ws_clock_part(clock);
+    /* not all workers are to begin with the same one */
+
+    clock->shard = ngx_random() % clock->store->ks->shards;
+    clock->rest = clock->store->ks->shards;
+    clock->more = 0;
 
     ws_clock_next(clock);
-}
-
-
-/*
- * The shards to be asked in this round: of a node's workers each has the part
- * that begins with its own and ends with its neighbour's, so that two look at
- * each shard, however many workers there are.
- */
-
-static void
-ws_clock_part(ws_clock_t *clock)
-{
-    ngx_uint_t        n, shards;
-    ngx_core_conf_t  *ccf;
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
-                                           ngx_core_module);
-
-    n = (ngx_process == NGX_PROCESS_WORKER) ? ccf->worker_processes : 1;
-    shards = clock->store->ks->shards;
-
-    if (n <= 2 || shards <= n) {
-
-        /* not all workers are to begin with the same one */
-
-        clock->next = ngx_random() % shards;
-        clock->rest = shards;
-        clock->more = 0;
-        return;
-    }
-
-    clock->next = shards * ngx_worker / n;
-    clock->rest = shards * (ngx_worker + 2) / n - clock->next;
-
-    /* everybody begins with the one that tells the time */
-
-    clock->shard = 0;
-    clock->more = 1;
 }
 
 
@@ -265,8 +261,7 @@ ws_clock_next(ws_clock_t *clock)
             }
 
             clock->rest--;
-            clock->shard = clock->next % clock->store->ks->shards;
-            clock->next++;
+            clock->shard = (clock->shard + 1) % clock->store->ks->shards;
         }
 
         if (ws_clock_claim(clock) == NGX_OK) {
