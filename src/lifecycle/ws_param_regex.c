@@ -15,10 +15,28 @@
 #define WS_PARAM_DEPTH_MAX  16      /* parentheses within each other */
 
 
+/* one within parentheses, or the whole */
+
+typedef struct {
+    ngx_uint_t   size;          /* atoms, repetitions written out */
+    ngx_uint_t   last;          /* of these the last part's */
+    unsigned     other:1;       /* an alternative before may be empty, */
+    unsigned     before:1;      /* so may what is before the last part, */
+    unsigned     empty:1;       /* and the last part */
+} ws_param_group_t;
+
+
 static const char *ws_param_regex_bounds(const char *regex);
+static void ws_param_regex_open(ws_param_group_t *g);
+static void ws_param_regex_part(ws_param_group_t *g, ngx_uint_t size,
+    ngx_uint_t empty);
+static const char *ws_param_regex_repeat(ws_param_group_t *g,
+    const char **pp);
+static ngx_uint_t ws_param_regex_anchor(const char *p);
 static const char *ws_param_regex_atom(const char *p);
 static const char *ws_param_regex_bracket(const char *p);
-static const char *ws_param_regex_times(const char *p, ngx_uint_t *times);
+static const char *ws_param_regex_times(const char *p, ngx_uint_t *least,
+    ngx_uint_t *most);
 
 
 ngx_int_t
@@ -70,73 +88,136 @@ ws_param_check_regex(ngx_pool_t *pool, json_t *param, const char *type,
 /*
  * Walks a pattern before the library sees it, which takes memory for each
  * repetition written out, and those multiply: ((a{9}){9}){9} has 729 atoms.
- * NULL, or what is wrong with it.
+ * Repeating without end what may be empty, as (a?b?)* does, makes a circle
+ * that consumes nothing: with a few of these in a row the library walks
+ * through them for hours.  NULL, or what is wrong with the pattern.
  */
 
 static const char *
 ws_param_regex_bounds(const char *regex)
 {
-    const char  *p;
-    ngx_uint_t   depth, last, times, size[WS_PARAM_DEPTH_MAX + 1];
+    const char        *p, *what;
+    ngx_uint_t         depth, size;
+    ws_param_group_t   groups[WS_PARAM_DEPTH_MAX + 1], *g;
 
     depth = 0;
-    last = 0;
-    size[0] = 0;
+    g = groups;
+    ws_param_regex_open(g);
 
     for (p = regex; *p; p++) {
-        times = 1;
 
-        switch (*p) {
-
-        case '(':
-            if (depth == WS_PARAM_DEPTH_MAX) {
+        if (*p == '(') {
+            if (++depth > WS_PARAM_DEPTH_MAX) {
                 return "parentheses too deep";
             }
 
-            size[++depth] = 0;
-            last = 0;
+            ws_param_regex_open(++g);
             continue;
+        }
 
-        case ')':
-            if (depth) {
-                last = size[depth--] + 1;
-                size[depth] += last;
+        if (*p == '|') {
+            g->other |= g->before & g->empty;
+            g->before = 1;
+            g->empty = 1;
+            continue;
+        }
+
+        if (*p == ')' && depth) {
+            depth--;
+            size = g->size + 1;
+            g--;
+            ws_param_regex_part(g, size,
+                                g[1].other | (g[1].before & g[1].empty));
+
+        } else if (strchr("?*+{", *p)) {
+            what = ws_param_regex_repeat(g, &p);
+            if (what) {
+                return what;
             }
 
-            break;
-
-        case '{':
-            p = ws_param_regex_times(p, &times);
-            break;
-
-        case '+':
-            times = 2;      /* x+ is xx* to the library */
-            break;
-
-        case '*':
-        case '?':
-            break;
-
-        default:
+        } else {
+            size = ws_param_regex_anchor(p);
             p = ws_param_regex_atom(p);
 
             if (p == NULL) {
                 return "back-references are not supported";
             }
 
-            last = 1;
-            size[depth]++;
+            ws_param_regex_part(g, 1, size);
         }
 
-        size[depth] += last * (times - 1);
-        last *= times;
-
-        if (size[depth] > WS_PARAM_REGEX_SIZE) {
+        if (g->size > WS_PARAM_REGEX_SIZE) {
             return "too many repetitions";
         }
     }
 
     return NULL;
+}
+
+
+static void
+ws_param_regex_open(ws_param_group_t *g)
+{
+    g->size = 0;
+    g->last = 0;
+    g->other = 0;
+    g->before = 1;
+    g->empty = 1;
+}
+
+
+static void
+ws_param_regex_part(ws_param_group_t *g, ngx_uint_t size, ngx_uint_t empty)
+{
+    g->size += size;
+    g->last = size;
+    g->before &= g->empty;
+    g->empty = empty;
+}
+
+
+/* to the last character of what follows a part */
+
+static const char *
+ws_param_regex_repeat(ws_param_group_t *g, const char **pp)
+{
+    ngx_uint_t  least, most, endless;
+
+    least = (**pp == '+');
+    most = 1;
+    endless = (**pp == '*' || **pp == '+');
+
+    if (**pp == '+') {
+        most = 2;           /* x+ is xx* to the library */
+
+    } else if (**pp == '{') {
+        *pp = ws_param_regex_times(*pp, &least, &most);
+        endless = (most == NGX_MAX_UINT32_VALUE);
+
+        if (endless) {
+            most = least + 1;
+        }
+    }
+
+    if (endless && g->empty) {
+        return "repeats without end what may be empty";
+    }
+
+    g->size += g->last * (ngx_max(most, 1) - 1);
+    g->last *= ngx_max(most, 1);
+    g->empty |= (least == 0);
+
+    return NULL;
+}
+
+
+/* what matches no character */
+
+static ngx_uint_t
+ws_param_regex_anchor(const char *p)
+{
+    return *p == '^' || *p == '$'
+           || (*p == '\\' && p[1] && strchr("bB<>`'", p[1]));
 }
 
 
@@ -197,24 +278,32 @@ ws_param_regex_bracket(const char *p)
 }
 
 
-/* from the "{" of {m}, {m,}, {,n}, {m,n} to its end, or to the last digit */
+/*
+ * From the "{" of {m}, {m,}, {,n}, {m,n} to its end, or to the last digit;
+ * of {m,} the most is NGX_MAX_UINT32_VALUE.
+ */
 
 static const char *
-ws_param_regex_times(const char *p, ngx_uint_t *times)
+ws_param_regex_times(const char *p, ngx_uint_t *least, ngx_uint_t *most)
 {
-    ngx_uint_t  n;
+    ngx_uint_t  n, comma, digits;
 
     n = 0;
-    *times = 1;
+    digits = 0;
+    comma = 0;
+    *least = 0;
 
     while (p[1]) {
 
         if (p[1] >= '0' && p[1] <= '9') {
             n = ngx_min(n * 10 + (p[1] - '0'), 100000);
+            digits = 1;
 
-        } else if (p[1] == ',') {
-            *times = ngx_max(*times, n + 1);
+        } else if (p[1] == ',' && !comma) {
+            *least = n;
             n = 0;
+            digits = 0;
+            comma = 1;
 
         } else {
             break;
@@ -223,7 +312,11 @@ ws_param_regex_times(const char *p, ngx_uint_t *times)
         p++;
     }
 
-    *times = ngx_max(*times, n);
+    if (!comma) {
+        *least = n;
+    }
+
+    *most = (comma && !digits) ? NGX_MAX_UINT32_VALUE : n;
 
     return p[1] == '}' ? p + 1 : p;
 }
