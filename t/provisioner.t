@@ -784,6 +784,12 @@ my $poll = acquire_later('p1', 30000);
 
 ok wait_for { under_way() == 1 };
 
+# what it reads before it waits is read when these are answered, by whichever
+# worker
+
+ok http(GET => '/api/v2/workspaces?limit=1', { as => 'alice' })->json
+    for 1 .. 40;
+
 redis_kill9();
 ok !$poll->answered, 'waiting on';
 redis_start();
