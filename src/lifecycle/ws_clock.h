@@ -11,7 +11,7 @@
  * is the guard on the document's version, as for every commit.
  *
  * "Now" is Redis' clock, for all nodes alike; store->offset_ms is what it is
- * ahead of this machine's.
+ * ahead of this machine's, as this worker learned at its last turn.
  */
 
 

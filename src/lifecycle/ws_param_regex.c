@@ -90,14 +90,14 @@ ws_param_check_regex(ngx_pool_t *pool, json_t *param, const char *type,
  * repetition written out, and those multiply: ((a{9}){9}){9} has 729 atoms.
  * Repeating without end what may be empty, as (a?b?)* does, makes a circle
  * that consumes nothing: with a few of these in a row the library walks
- * through them for hours.  NULL, or what is wrong with the pattern.
+ * through them for minutes.  NULL, or what is wrong with the pattern.
  */
 
 static const char *
 ws_param_regex_bounds(const char *regex)
 {
     const char        *p, *what;
-    ngx_uint_t         depth, size;
+    ngx_uint_t         depth, empty;
     ws_param_group_t   groups[WS_PARAM_DEPTH_MAX + 1], *g;
 
     depth = 0;
@@ -124,10 +124,9 @@ ws_param_regex_bounds(const char *regex)
 
         if (*p == ')' && depth) {
             depth--;
-            size = g->size + 1;
+            empty = g->other | (g->before & g->empty);
             g--;
-            ws_param_regex_part(g, size,
-                                g[1].other | (g[1].before & g[1].empty));
+            ws_param_regex_part(g, g[1].size + 1, empty);
 
         } else if (strchr("?*+{", *p)) {
             what = ws_param_regex_repeat(g, &p);
@@ -136,14 +135,14 @@ ws_param_regex_bounds(const char *regex)
             }
 
         } else {
-            size = ws_param_regex_anchor(p);
+            empty = ws_param_regex_anchor(p);
             p = ws_param_regex_atom(p);
 
             if (p == NULL) {
                 return "back-references are not supported";
             }
 
-            ws_param_regex_part(g, 1, size);
+            ws_param_regex_part(g, 1, empty);
         }
 
         if (g->size > WS_PARAM_REGEX_SIZE) {

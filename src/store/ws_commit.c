@@ -40,7 +40,6 @@ static ngx_int_t ws_commit_agents(ws_commit_t *c);
 static ngx_int_t ws_commit_document(ws_commit_t *c, ngx_str_t *payload,
     ws_state_t *state);
 static ngx_str_t ws_commit_meta(ws_commit_t *c);
-static ngx_uint_t ws_same(ngx_str_t *a, ngx_str_t *b);
 
 
 ngx_int_t
@@ -148,7 +147,7 @@ ws_commit_names(ws_commit_t *c)
         return;
     }
 
-    if (was_live && ws_same(&c->w->name, &c->name)) {
+    if (was_live && ws_str_eq(&c->w->name, &c->name)) {
         return;
     }
 
@@ -219,7 +218,7 @@ ws_commit_queue(ws_commit_t *c)
 
     ws_commit_ended(c);
 
-    if (ws_same(&queued, &c->w->queued)) {
+    if (ws_str_eq(&queued, &c->w->queued)) {
         return;
     }
 
@@ -274,7 +273,7 @@ ws_commit_lease(ws_commit_t *c)
         ws_txn_hset(c->txn, c->key, "at", c->w->agent_token);
     }
 
-    if (ws_same(&c->w->lease, &c->w->leased)) {
+    if (ws_str_eq(&c->w->lease, &c->w->leased)) {
         return;
     }
 
@@ -314,7 +313,7 @@ ws_commit_agents(ws_commit_t *c)
     }
 
     if ((roster.data == NULL) == (c->w->roster.data == NULL)
-        && ws_same(&roster, &c->w->roster))
+        && ws_str_eq(&roster, &c->w->roster))
     {
         return NGX_OK;
     }
@@ -433,12 +432,4 @@ ws_commit_meta(ws_commit_t *c)
     m.len = p - m.data;
 
     return m;
-}
-
-
-static ngx_uint_t
-ws_same(ngx_str_t *a, ngx_str_t *b)
-{
-    return a->len == b->len
-           && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
 }

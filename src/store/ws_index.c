@@ -14,7 +14,6 @@ static ngx_uint_t ws_index_same_set(ws_index_entry_t *a, ws_index_entry_t *b);
 static ws_index_entry_t *ws_index_find(ngx_array_t *list, ws_index_entry_t *e);
 static ngx_str_t ws_index_key(ws_txn_t *txn, ws_keyspace_t *ks,
     ngx_uint_t shard, ws_index_entry_t *e);
-static ngx_uint_t ws_str_eq(ngx_str_t *a, ngx_str_t *b);
 
 
 void
@@ -117,11 +116,4 @@ ws_index_key(ws_txn_t *txn, ws_keyspace_t *ks, ngx_uint_t shard,
 {
     return ws_key(txn->pool, ks, shard, e->kind, e->a.len ? &e->a : NULL,
                   e->b.len ? &e->b : NULL);
-}
-
-
-static ngx_uint_t
-ws_str_eq(ngx_str_t *a, ngx_str_t *b)
-{
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }

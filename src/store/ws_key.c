@@ -151,3 +151,11 @@ ws_int_str(ngx_pool_t *pool, int64_t n)
 
     return s;
 }
+
+
+ngx_uint_t
+ws_str_eq(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len == b->len
+           && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
+}

@@ -52,5 +52,8 @@ ngx_str_t ws_lower_str(ngx_pool_t *pool, ngx_str_t *name);
 /* decimal digits of a number in the pool; data is NULL without memory */
 ngx_str_t ws_int_str(ngx_pool_t *pool, int64_t n);
 
+/* whether both are the same bytes; those of an empty one may be NULL */
+ngx_uint_t ws_str_eq(ngx_str_t *a, ngx_str_t *b);
+
 
 #endif /* _WS_KEY_H_INCLUDED_ */

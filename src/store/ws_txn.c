@@ -291,12 +291,9 @@ static ngx_uint_t
 ws_txn_same(ngx_str_t *a, ngx_str_t *b, ngx_uint_t words)
 {
     while (words--) {
-        if (a->len != b->len || ngx_memcmp(a->data, b->data, a->len) != 0) {
+        if (!ws_str_eq(a++, b++)) {
             return 0;
         }
-
-        a++;
-        b++;
     }
 
     return 1;
