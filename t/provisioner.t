@@ -444,7 +444,8 @@ my $job = v('job');
 is report('p1', $job, 'complete', state => "st\x{e4}te", resources => [{
     name => 'vm', type => 'machine', daily_cost => 7,
     metadata => [{ key => 'ip', value => '::1' }],
-    agents => [{ name => 'main', apps => [{ slug => 'code' }] }],
+    agents => [{ name => 'main', status => 'connected',
+                 apps => [{ slug => 'code' }] }],
 }])->status, 204;
 
 my $b = latest($job->{workspace});
@@ -452,7 +453,7 @@ my $b = latest($job->{workspace});
 is $b->{status}, 'running';
 is $b->{job}{status}, 'succeeded';
 is $b->{daily_cost}, 7;
-is $b->{resources}[0]{agents}[0]{status}, 'connecting';
+is $b->{resources}[0]{agents}[0]{status}, 'connecting', 'nobody heard of it';
 is $b->{resources}[0]{agents}[0]{apps}[0]{slug}, 'code';
 is $b->{resources}[0]{metadata}[0]{value}, '::1';
 

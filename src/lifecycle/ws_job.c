@@ -9,6 +9,7 @@
 #include "ws_json_set.h"
 
 
+static void ws_job_unheard(json_t *resources);
 static void ws_job_release(ws_workspace_t *w);
 static json_t *ws_job_of(ws_workspace_t *w);
 static ngx_uint_t ws_job_is(ws_workspace_t *w, const char *status);
@@ -61,12 +62,33 @@ ws_job_complete(ws_workspace_t *w, json_t *resources, ngx_str_t *state,
         return NGX_DECLINED;
     }
 
+    ws_job_unheard(resources);
+
     rc = ws_build_finish(w, NULL, resources, now_ms, detail);
     if (rc != NGX_OK) {
         return rc;
     }
 
     return state ? ws_json_set_str(w->priv, "state", state) : NGX_OK;
+}
+
+
+/*
+ * contract: nobody has heard of these agents yet, so they are connecting;
+ * one that a provisioner called connected would stay so without a heartbeat
+ */
+
+static void
+ws_job_unheard(json_t *resources)
+{
+    size_t   i, j;
+    json_t  *resource, *agent;
+
+    json_array_foreach(resources, i, resource) {
+        json_array_foreach(json_object_get(resource, "agents"), j, agent) {
+            (void) json_object_del(agent, "status");
+        }
+    }
 }
 
 

@@ -40,7 +40,8 @@ ngx_int_t ws_job_leased(ws_workspace_t *w, ngx_str_t *lease, int64_t now_ms);
 
 /*
  * Ends the job of a lease checked before.  "state" may be NULL: unchanged;
- * otherwise it is what the next build is given.
+ * otherwise it is what the next build is given.  A status that "resources" has
+ * for an agent is taken out: only agents say whether they are connected.
  * As ws_build_finish().
  */
 ngx_int_t ws_job_complete(ws_workspace_t *w, json_t *resources,
