@@ -546,10 +546,13 @@ empty_queue();
 
 === TEST 16: the oldest job first
 --- scenario
-my @w = map { create() } 1 .. 5;
+my %at = map { $_->{id} => $_->{latest_build}{job}{created_at} }
+         map { create() } 1 .. 5;
+my @got = map { acquire('p1')->json->{workspace}{id} } 1 .. 5;
 
-is_deeply [map { acquire('p1')->json->{workspace}{id} } @w],
-          [map { $_->{id} } @w];
+is_deeply [sort @got], [sort keys %at], 'each once';
+is_deeply [@at{@got}], [sort values %at],
+          'by age; of one millisecond in any order';
 is acquire('p1')->status, 204;
 
 
