@@ -74,8 +74,7 @@ for my $body ('', ' ', '{', '[]', '"x"', 'null', '7', '{}{}', '{} x',
 {
     my $r = http(PATCH => $path, { as => 'alice', body => $body });
 
-    is $r->status, 400, length $body > 30 ? substr($body, 0, 10) . '...'
-                                          : $body;
+    is $r->status, 400, 'body: ' . substr $body, 0, 30;
     ok length $r->json->{message};
 }
 
@@ -189,3 +188,58 @@ my $s = sse_open("$path/watch", { as => 'alice' });
 
 is $s->wait_event(2, sub { $_->{event} eq 'data' })
    ->{json}{template_display_name}, $name, 'in a stream too';
+
+
+
+=== TEST 12: nginx' own disk is full: only its logs suffer
+--- scenario
+my $port = free_port();
+my $node = start_node(name => 'full',
+                      location => "access_log /dev/full;\nerror_log /dev/full;",
+                      http_config => <<"EOC");
+server {
+    listen 127.0.0.1:$port http2;
+    http2_body_preread_size 1m;
+    access_log /dev/full;
+    error_log /dev/full;
+    location / { workspace_api; }
+}
+EOC
+
+ok rmdir "$node->{dir}/client_body_temp", 'no place for bodies';
+
+my $path = '/api/v2/workspaces/' . v('dev.id');
+my $body = sub { '{"x": "' . 'x' x 500_000 . "\", \"name\": \"$_[0]\"}" };
+my $name = sub { http($node, GET => $path, { as => 'alice' })->json->{name} };
+
+for my $how ('at-once', 'chunked') {
+    is http($node, PATCH => $path,
+            { as => 'alice', chunked => $how eq 'chunked',
+              body => $body->($how) })->status, 204, $how;
+    is $name->(), $how;
+}
+
+if (`curl --version 2>/dev/null` =~ /HTTP2/) {
+    my $file = temp_dir() . '/body';
+
+    open my $out, '>', $file or die $!;
+    print $out $body->('http2');
+    close $out or die $!;
+
+    is `curl -s --http2-prior-knowledge -o /dev/null -w '%{http_code}' \\
+             -X PATCH --data-binary \@$file \\
+             -H 'Coder-Session-Token: @{[v('alice.token')]}' \\
+             http://127.0.0.1:$port$path`, 204, 'HTTP/2';
+    is $name->(), 'http2';
+}
+
+my $s = sse_open($node, "$path/watch", { as => 'alice' });
+
+is http($node, PATCH => $path,
+        { as => 'alice', body => { name => 'seen' } })->status, 204;
+ok $s->wait_event(3, sub { $_->{event} eq 'data'
+                           && $_->{json}{name} eq 'seen' }), 'streams go on';
+is http($node, GET => '/api/v2/workspaces?name=none', { as => 'alice' })->status,
+   200, 'listings, too';
+is http($node, GET => '/api/v2/nothing', { as => 'alice' })->status, 404,
+   'and what would be logged is answered';
