@@ -100,7 +100,7 @@ our %breaks = (
                               . '9223372036854775807',
                               '"connection_timeout_seconds":-1',
                               '"environment_variables":{"a":{"b":1}}',
-                              '"status":"fine"', '"apps":[{}]',
+                              '"apps":[{}]',
                               '"apps":[{"slug":"s","healthcheck":[]}]',
                               '"apps":[{"slug":"s","healthcheck":'
                               . '{"interval":-1}}]'),
