@@ -17,14 +17,14 @@ sub agent_of {
 sub version_of {
     my ($w) = @_;
 
-    return redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'v');
+    return redis_cmd('HGET', key('w', $w->{id}), 'v');
 }
 
 
 sub alive_ms {
     my ($w, $id) = @_;
 
-    return redis_cmd('HGET', "ws:{0}:alive:$w->{id}", $id) // 0;
+    return redis_cmd('HGET', key('alive', $w->{id}), $id) // 0;
 }
 
 
@@ -329,7 +329,7 @@ is agent($token, 'heartbeat')->status, 200;
 build($w, 'stop');
 is agent($token, $_)->status, 409, "$_ while stopping"
     for qw(heartbeat state disconnect);
-is redis_cmd('EXISTS', "ws:{0}:alive:$w->{id}"), 0, 'nothing is left behind';
+is redis_cmd('EXISTS', key('alive', $w->{id})), 0, 'nothing is left behind';
 
 my $job = acquire($w);
 
@@ -388,9 +388,9 @@ is agent_of($w)->{status}, 'connected', 'it is a heartbeat, too';
 
 my $deadline = show($w)->{latest_build}{deadline};
 (my $earlier = $deadline) =~ s/T(\d\d)/sprintf 'T%02d', ($1 + 23) % 24/e;
-my $d = redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'd');
+my $d = redis_cmd('HGET', key('w', $w->{id}), 'd');
 $d =~ s/"deadline":"\Q$deadline\E"/"deadline":"$earlier"/;
-redis_cmd('HSET', "ws:{0}:w:$w->{id}", 'd', $d);
+redis_cmd('HSET', key('w', $w->{id}), 'd', $d);
 
 my $before = now_ms();
 
@@ -400,8 +400,8 @@ my $moved = ms(show($w)->{latest_build}{deadline});
 
 cmp_ok $moved, '>=', $before + 3600_000 - 2000, 'now and the TTL';
 cmp_ok $moved, '<=', now_ms() + 3600_000 + 2000;
-is redis_cmd('ZSCORE', 'ws:{0}:due', "autostop $w->{id}"), $moved,
-   'and so is the clock';
+is redis_cmd('ZSCORE', shard_key('due', $w->{id}), "autostop $w->{id}"),
+   $moved, 'and so is the clock';
 
 
 
@@ -470,7 +470,7 @@ my ($w, $token) = started();
 
 is agent($token, 'heartbeat')->json->{interval_ms}, 2000;
 
-my ($score) = redis_cmd('ZSCORE', 'ws:{0}:due',
+my ($score) = redis_cmd('ZSCORE', shard_key('due', $w->{id}),
                         "agent $w->{id} " . agent_of($w)->{id});
 
 is $score, ms(agent_of($w)->{last_connected_at}) + 6000;

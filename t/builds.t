@@ -3,6 +3,7 @@
 use lib 't/lib';
 use WorkspaceTest;
 use WorkspaceTest::Life;
+use WorkspaceTest::Talk;
 
 
 # the numbers of the builds that a list has
@@ -287,29 +288,29 @@ wsctl(job => finish => $w->{latest_build}{job}{id});
 # as commits would have archived them: copies of the first one
 
 my $first = build($w, 'stop');
-my $d = redis_cmd('HGET', "ws:{0}:build:$w->{latest_build}{id}", 'd');
-my $p = redis_cmd('HGET', "ws:{0}:build:$w->{latest_build}{id}", 'p');
+my $d = redis_cmd('HGET', key('build', $w->{latest_build}{id}), 'd');
+my $p = redis_cmd('HGET', key('build', $w->{latest_build}{id}), 'p');
 my $n = 300;
 
 wsctl(job => finish => $first->{job}{id});
 (my $second = $d) =~ s/"build_number":1,/"build_number":2,/;
-redis_cmd('HMSET', "ws:{0}:build:$first->{id}", 'd', $second, 'p', $p);
+redis_cmd('HMSET', key('build', $first->{id}), 'd', $second, 'p', $p);
 
 for my $i (3 .. $n) {
-    my $id = uuid();
+    my $id = substr($w->{id}, 0, 4) . substr uuid(), 4;
 
     (my $copy = $d) =~ s/"build_number":1,/"build_number":$i,/;
     $copy =~ s/"resources":\[\]/'"resources":[' . pad() . ']'/e;
-    redis_cmd('HMSET', "ws:{0}:build:$id", 'w', $w->{id}, 'n', $i, 'd', $copy,
+    redis_cmd('HMSET', key('build', $id), 'w', $w->{id}, 'n', $i, 'd', $copy,
               'p', $p);
-    redis_cmd('ZADD', "ws:{0}:builds:$w->{id}", $i, $id);
+    redis_cmd('ZADD', key('builds', $w->{id}), $i, $id);
 }
 
 # the latest one is in the document: it is one more
 
-my $doc = redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'd');
+my $doc = redis_cmd('HGET', key('w', $w->{id}), 'd');
 $doc =~ s/"build_number":2,/"build_number":$n,/ or die $doc;
-redis_cmd('HSET', "ws:{0}:w:$w->{id}", 'd', $doc);
+redis_cmd('HSET', key('w', $w->{id}), 'd', $doc);
 
 sub pad {
     my $app = join ',', map {
@@ -335,17 +336,12 @@ is http(HEAD => $path, { as => 'alice' })->status, 200;
 
 # more than sockets hold, taken late
 
-my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                 PeerPort => node()->port);
-setsockopt $sock, Socket::SOL_SOCKET(), Socket::SO_RCVBUF(), 4096;
-print $sock "GET $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-            . 'Coder-Session-Token: ' . v('alice.token') . "\r\n\r\n";
+my $sock = slow_client($path, 'alice');
 
 is http(GET => "$path?limit=1", { as => 'alice' })->status, 200,
    'others are served meanwhile';
 
-my ($text, $buf) = ('');
-$text .= $buf while sysread $sock, $buf, 65536;
+my $text = read_all($sock);
 
 like $text, qr/\r\n0\r\n\r\n\z/, 'whole';
 cmp_ok length $text, '>', 2_000_000;
@@ -381,19 +377,14 @@ for my $i (1 .. 2) {
 --- scenario
 my $w = http(GET => '/api/v2/users/me/workspace/long', { as => 'alice' })
         ->json;
-my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                 PeerPort => node()->port);
-setsockopt $sock, Socket::SOL_SOCKET(), Socket::SO_RCVBUF(), 4096;
-print $sock "GET /api/v2/workspaces/$w->{id}/builds HTTP/1.1\r\nHost: x\r\n"
-            . 'Coder-Session-Token: ' . v('alice.token') . "\r\n\r\n";
+my $sock = slow_client("/api/v2/workspaces/$w->{id}/builds", 'alice');
 
 sysread $sock, my $text, 4096;
 like $text, qr/^HTTP\/1.1 200 /;
 
 redis_kill9;
 
-my $buf;
-$text .= $buf while sysread $sock, $buf, 65536;
+$text .= read_all($sock);
 
 unlike $text, qr/\r\n0\r\n\r\n\z/, 'cut off';
 is http(GET => "/api/v2/workspaces/$w->{id}/builds", { as => 'alice' })
@@ -407,18 +398,18 @@ ok wait_for { get("/workspaces/$w->{id}/builds")->status == 200 } 5;
 --- scenario
 my $w = http(GET => '/api/v2/users/me/workspace/long', { as => 'alice' })
         ->json;
-my $ids = redis_cmd('ZRANGE', "ws:{0}:builds:$w->{id}", 0, -1);
+my $ids = redis_cmd('ZRANGE', key('builds', $w->{id}), 0, -1);
 my $member = "long $w->{id}";
 
-redis_cmd('DEL', map { "ws:{0}:$_" } "w:$w->{id}", "builds:$w->{id}",
-                                     map { "build:$_" } @$ids);
-redis_cmd('HDEL', 'ws:{0}:names:' . v('alice.id'), 'long');
+redis_cmd('DEL', key('w', $w->{id}), key('builds', $w->{id}),
+                 map { key('build', $_) } @$ids);
+redis_cmd('HDEL', key('names', v('alice.id')), 'long');
 
-for my $key (@{ redis_cmd('KEYS', 'ws:{0}:*') }) {
-    if ($key =~ /^ws:\{0\}:live:/) {
+for my $key (@{ redis_cmd('KEYS', shard_key('*', $w->{id})) }) {
+    if ($key =~ /:live:/) {
         redis_cmd('ZREM', $key, $member);
 
-    } elsif ($key =~ /^ws:\{0\}:job:/) {
+    } elsif ($key =~ /:job:/) {
         redis_cmd('DEL', $key)
             if (redis_cmd('HGET', $key, 'w') // '') eq $w->{id};
     }
@@ -474,10 +465,10 @@ ok exists $b->{job}{canceled_at};
 ok !exists $b->{job}{completed_at};
 ok report($job, 'heartbeat')->json->{canceling}, 'it learns of it';
 
-my $before = redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'v');
+my $before = redis_cmd('HGET', key('w', $w->{id}), 'v');
 
 is http(PATCH => "$path/cancel", { as => 'alice' })->status, 200, 'again';
-is redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'v'), $before, 'nothing changes';
+is redis_cmd('HGET', key('w', $w->{id}), 'v'), $before, 'nothing changes';
 
 is http(POST => "/api/v2/workspaces/$w->{id}/builds",
         { as => 'alice', body => { transition => 'stop' } })->status, 409,
@@ -538,7 +529,7 @@ $n{ $_->status }++ for @r;
 
 is $n{200}, 1, 'one of them';
 is $n{400}, 9, 'the others find it finished';
-is redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'v'), 2, 'one change';
+is redis_cmd('HGET', key('w', $w->{id}), 'v'), 2, 'one change';
 
 
 

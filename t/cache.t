@@ -211,7 +211,7 @@ is rename_to(node('main'), 'slow'), 204;
 
 # news come in order: when those of the other are there, so are these
 
-redis_cmd('HSET', "ws:{0}:w:$other", 'x', 0);
+redis_cmd('HSET', key('w', $other), 'x', 0);
 ok +(wait_for { $get_other->(5)->header('X-Cache') ne 'HIT' });
 
 $proxy->mute('"name":"slow"');
@@ -230,7 +230,7 @@ ok +(wait_for { $proxy->muted }), 'read';
 # ... when the workspace changes, and another, of which the node knows then
 
 is rename_to(node('main'), 'fast'), 204;
-redis_cmd('HSET', "ws:{0}:w:$other", 'x', 1);
+redis_cmd('HSET', key('w', $other), 'x', 1);
 
 ok +(wait_for { $get_other->(0.2)->status == 0 } 10), 'the news are there';
 
@@ -460,7 +460,8 @@ works($node);
 
 for my $size (qw(2m 128k)) {
     $node->write_conf(http_config => "workspace_redis unix:$unix;"
-                                     . "workspace_cache zone=c:$size;");
+                                     . "workspace_cache zone=c:$size;"
+                                     . 'workspace_shards ' . shards() . ';');
     ok $node->reload, $size;
     works($node);
     is rename_to($node, "size-$size"), 204;

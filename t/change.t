@@ -334,7 +334,7 @@ is wsctl('check'), '', 'all invariants hold';
 my $b = start_node(name => 'b');
 my @nodes = (node('main'), $b);
 my $path = '/api/v2/workspaces/' . v('one.id');
-my ($v) = redis_cmd('HGET', 'ws:{0}:w:' . v('one.id'), 'v');
+my ($v) = redis_cmd('HGET', key('w', v('one.id')), 'v');
 
 my @all = http_all(map { [ $nodes[$_ % 2], PUT => "$path/ttl",
                            { as => 'alice',
@@ -345,5 +345,5 @@ my $busy = grep { $_->status == 503 } @all;
 
 is $ok + $busy, 20, 'done, or told to try again';
 cmp_ok $ok, '>=', 10, 'most are done';
-is redis_cmd('HGET', 'ws:{0}:w:' . v('one.id'), 'v') - $v, $ok,
+is redis_cmd('HGET', key('w', v('one.id')), 'v') - $v, $ok,
    'one version each';

@@ -16,6 +16,11 @@ use Time::HiRes qw(time);
 sub many { return $ENV{WORKSPACE_DUE} || 300 }
 
 
+# of several owners, and so in several shards
+
+my @owners = qw(alice bob orgadmin tplmgr auditor usermgr);
+
+
 # many requests, 100 at a time; the code makes the n-th
 
 sub all_of {
@@ -41,7 +46,8 @@ sub running {
                . '/members/me/workspaces';
 
     my @w = map { $_->json } all_of($n, sub {
-        return [POST => $path, { as => 'alice', validate => 0, body => {
+        return [POST => $path, { as => $owners[$_[0] % @owners],
+                                 validate => 0, body => {
             name => "w$_[0]", template_id => v('docker.id'),
             ttl_ms => 3600_000 } }];
     });
@@ -78,7 +84,7 @@ sub get_until {
     for (my $i = 0; !$stop->(); $i++) {
         my $start = time;
         my $r = http(GET => "/api/v2/workspaces/$w->[$i % @$w]{id}",
-                     { as => 'alice', validate => 0 });
+                     { as => 'admin', validate => 0 });
 
         push @took, 1000 * (time - $start);
         $bad ||= $r->status if $r->status != 200;
@@ -125,16 +131,16 @@ my @during = get_until(\@w, sub {
     return 0 if time < $polled + 0.1;
 
     $polled = time;
-    return redis_cmd('ZCARD', 'ws:{0}:due') == 0 || now_ms() > $at + 120_000;
+    return members('due') == 0 || now_ms() > $at + 120_000;
 });
 
 my $took = now_ms() - $at;
 
-is redis_cmd('ZCARD', 'ws:{0}:due'), 0, 'nothing is due any more';
+is members('due'), 0, 'nothing is due any more';
 
 # one build each, and that the second
 
-is redis_cmd('ZCARD', 'ws:{0}:queue'), many(), 'a job for each';
+is members('queue'), many(), 'a job for each';
 
 my $r = http(GET => '/api/v2/workspaces?status=pending',
              { as => 'admin', validate => 0, timeout => 60 })->json;
@@ -145,13 +151,14 @@ my @wrong = grep {
     my $b = $_->{latest_build};
 
     $b->{build_number} != 2 || $b->{transition} ne 'stop'
-        || $b->{reason} ne 'autostop' || $b->{initiator_name} ne 'alice';
+        || $b->{reason} ne 'autostop'
+        || $b->{initiator_name} ne $_->{owner_name};
 } @{ $r->{workspaces} };
 
 is scalar @wrong, 0, 'each stopped once, for its owner'
     or diag explain $wrong[0];
 
-my @wrong_builds = grep { redis_cmd('ZCARD', "ws:{0}:builds:$_->{id}") != 2 }
+my @wrong_builds = grep { redis_cmd('ZCARD', key('builds', $_->{id})) != 2 }
                         @w;
 
 is scalar @wrong_builds, 0, 'two builds each';

@@ -7,9 +7,6 @@ use WorkspaceTest::Life;
 use WorkspaceTest::Proxy;
 
 
-sub due { redis_cmd('ZRANGE', 'ws:{0}:due', 0, -1, 'WITHSCORES') }
-
-
 sub builds {
     my ($w) = @_;
 
@@ -228,7 +225,7 @@ my @agent = map {
                           connection_timeout_seconds => 1 }]))[0]
 } 1 .. 4;
 
-my $version = sub { redis_cmd('HGET', "ws:{0}:w:$_[0]{id}", 'v') };
+my $version = sub { redis_cmd('HGET', key('w', $_[0]{id}), 'v') };
 my %before = map { $_->{id} => $version->($_) } @lease;
 
 # not while they are being made due
@@ -239,7 +236,7 @@ due_at($at, 'autostop', @stop);
 due_at($at, 'autostart', @start);
 due_at($at, 'lease', @lease);
 
-ok +(wait_for { @{ due() } == 0 } 20), 'nothing is due any more';
+ok +(wait_for { members('due') == 0 } 20), 'nothing is due any more';
 
 my $late = is_done_once(2, 'stop', 'autostop', $at, @stop);
 my $late2 = is_done_once(3, 'start', 'autostart', $at, @start);
@@ -296,7 +293,7 @@ ok +(wait_for { $proxy->held } 10), 'all but done';
 ok $b->kill9, 'its node dies';
 kill 'CONT', @here;
 
-ok +(wait_for { @{ due() } == 0 } 20), 'done by the other one';
+ok +(wait_for { members('due') == 0 } 20), 'done by the other one';
 
 my $late = is_done_once(2, 'stop', 'autostop', $at, @stop);
 my $late2 = is_done_once(3, 'start', 'autostart', $at, @start);
@@ -323,19 +320,20 @@ due_at($at, 'autostart', $start);
 
 ok +(wait_for { @{ builds($stop) } == 2 } 20), 'stopped';
 
+my $due = shard_key('due', $start->{id});
 my $next;
 
 # put off to the schedule's next time, whose minute is 0
 
 ok +(wait_for {
-    $next = redis_cmd('ZSCORE', 'ws:{0}:due', "autostart $start->{id}");
+    $next = redis_cmd('ZSCORE', $due, "autostart $start->{id}");
     $next > $at + 5000 && $next % 3600_000 == 0;
 } 20), 'not started, but tried again the next day';
 is scalar @{ builds($start) }, 2;
 like node()->log(qr/cannot be done now/), qr/autostart $start->{id}/;
 
 wsctl(qw(user activate bob));
-redis_cmd('ZADD', 'ws:{0}:due', now_ms(), "autostart $start->{id}");
+redis_cmd('ZADD', $due, now_ms(), "autostart $start->{id}");
 ok +(wait_for { @{ builds($start) } == 3 } 20), 'may start again';
 is wsctl('check'), '', 'all invariants hold';
 
@@ -364,7 +362,7 @@ redis_start;
 start_node(name => 'b');
 start_node(name => 'c');
 
-ok +(wait_for { @{ due() } == 0 } 20), 'done';
+ok +(wait_for { members('due') == 0 } 20), 'done';
 
 # the node of the blocks is still down
 
@@ -401,21 +399,21 @@ my $from = $claims->();
 
 start_node(name => 'b', workers => 4);
 
-# all workers have begun, each with a claim of its own
+# all workers have begun, each with a claim of its own; of each shard
 
-ok +(wait_for { $claims->() >= $from + 4 } 20), 'it claims';
+ok +(wait_for { $claims->() >= $from + 4 * shards() } 20), 'it claims';
 
 $from = $claims->();
 
 my $at = Time::HiRes::time();
 
-ok +(wait_for { $claims->() >= $from + 16 } 60), 'and goes on';
+ok +(wait_for { $claims->() >= $from + 16 * shards() } 60), 'and goes on';
 
 my $took = Time::HiRes::time() - $at;
 
 # 6.4 s, but for a worker that was late; 1.6 s if each had a turn at each tick
 
-ok $took > 3, 'one worker at a time' or diag "16 claims in $took s";
+ok $took > 3, 'one worker at a time' or diag "16 turns in $took s";
 
 
 

@@ -160,7 +160,7 @@ for my $node ($cluster->primaries) {
 --- timeout: 60
 --- scenario
 my ($id) = keys %made;
-my $slot = $cluster->slot($cluster->tag($id));
+my $slot = $cluster->slot(tag($id));
 my $from = $cluster->home($id);
 my ($to) = grep { $_ != $from } $cluster->primaries;
 my $stream = sse_open("/api/v2/workspaces/$id/watch", { as => $made{$id} });

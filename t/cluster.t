@@ -208,8 +208,8 @@ $made{$w->{id}} = { as => 'user5', name => 'late' };
 === TEST 5: a slot moves while requests run: all is found, nothing torn
 --- scenario
 my ($id) = sort { $made{$a}{as} cmp $made{$b}{as} } keys %made;
-my @mine = grep { $cluster->tag($_) eq $cluster->tag($id) } keys %made;
-my $slot = $cluster->slot($cluster->tag($id));
+my @mine = grep { tag($_) eq tag($id) } keys %made;
+my $slot = $cluster->slot(tag($id));
 my $from = $cluster->primary($slot);
 my ($to) = grep { $_ != $from } $cluster->primaries;
 my $stream = sse_open(node('b'), "/api/v2/workspaces/$id/watch",
@@ -418,11 +418,11 @@ for my $node ($cluster->alive) {
 
 $cluster->kill9($victim);
 
-my $s = $cluster->tag($w->{id});
 my $node = $cluster->home($w->{id});
 
-$node->cmd('HSET', "ws:$s:w:$w->{id}", 'e', now_ms());
-$node->cmd('ZADD', "ws:$s:due", 'XX', now_ms(), "lease $w->{id}");
+$node->cmd('HSET', key('w', $w->{id}), 'e', now_ms());
+$node->cmd('ZADD', shard_key('due', $w->{id}), 'XX', now_ms(),
+           "lease $w->{id}");
 
 ok wait_for {
     my $r = http(GET => "/api/v2/workspaces/$w->{id}", { as => $as });

@@ -132,6 +132,7 @@ location ~ . {
 === TEST 7: database and key prefix keep deployments apart
 --- http_config
 workspace_redis unix:{{redis.unix}} db=3 prefix=other:;
+workspace_shards 1;
 --- as: alice
 --- request
 GET /api/v2/workspaces

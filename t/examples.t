@@ -2,6 +2,9 @@
 # exercised.
 
 use lib 't/lib';
+
+BEGIN { $ENV{WORKSPACE_SHARDS} = 1 }    # as the examples have it
+
 use WorkspaceTest;
 
 my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';

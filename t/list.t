@@ -4,10 +4,10 @@
 use lib 't/lib';
 use WorkspaceTest;
 use WorkspaceTest::Life;
+use WorkspaceTest::Talk;
 
-use IO::Socket::INET;
 use List::Util qw(min);
-use Socket qw(SOL_SOCKET SO_RCVBUF);
+use Socket ();
 use Time::HiRes ();
 
 
@@ -78,6 +78,22 @@ sub refused {
 }
 
 
+# the sets of a live workspace: that of all there are in its shard; every one
+
+sub all { shard_key('live:all', $_[0]{id}) }
+
+sub sets {
+    my ($w) = @_;
+
+    my ($owner, $org, $template, undef, $status)
+        = split ' ', redis_cmd('HGET', key('w', $w->{id}), 'm');
+
+    return map { shard_key("live:$_", $w->{id}) }
+           'all', "owner:$owner", "org:$org", "oo:$owner:$org",
+           "template:$template", "status:$status";
+}
+
+
 # Copies a workspace, many times, as commits would have stored them: each used
 # a millisecond before the one before it, and longer by a resource.  One
 # script, as thousands of requests take too long.
@@ -87,9 +103,9 @@ sub copies {
 
     my $script = <<'EOC';
 local id, prefix, n, pad = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local doc = redis.call('HMGET', 'ws:{0}:w:' .. id, 'v', 'm', 'd', 'p')
+local doc = redis.call('HMGET', ARGV[6] .. id, 'v', 'm', 'd', 'p')
 local score, sets = tonumber(ARGV[5]), {}
-for k = 6, #ARGV do sets[#sets + 1] = ARGV[k] end
+for k = 7, #ARGV do sets[#sets + 1] = ARGV[k] end
 for i = 1, n do
     local new = string.format('%s%012x', string.sub(id, 1, 24), i)
     local d = string.gsub(doc[3], id, new)
@@ -97,7 +113,7 @@ for i = 1, n do
     if #pad > 0 then
         d = string.gsub(d, '"resources":%[', '%0' .. pad .. ',')
     end
-    redis.call('HSET', 'ws:{0}:w:' .. new, 'v', doc[1], 'm', doc[2], 'd', d,
+    redis.call('HSET', ARGV[6] .. new, 'v', doc[1], 'm', doc[2], 'd', d,
                'p', doc[4])
     for _, set in ipairs(sets) do
         redis.call('ZADD', set, score + i, prefix .. i .. ' ' .. new)
@@ -105,14 +121,9 @@ for i = 1, n do
 end
 EOC
 
-    my ($owner, $org, $template, undef, $status)
-        = split ' ', redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'm');
-
     redis_cmd('EVAL', $script, 0, $w->{id}, $prefix, $n, $pad // '',
-              redis_cmd('ZSCORE', 'ws:{0}:live:all',
-                        lc($w->{name}) . " $w->{id}"),
-              map { "ws:{0}:live:$_" } 'all', "owner:$owner", "org:$org",
-              "oo:$owner:$org", "template:$template", "status:$status");
+              redis_cmd('ZSCORE', all($w), lc($w->{name}) . " $w->{id}"),
+              shard_key('w:', $w->{id}), sets($w));
 }
 
 
@@ -128,37 +139,6 @@ sub pad {
            . '","name":"r","type":"t","workspace_transition":"start",'
            . '"metadata":[{"key":"k","sensitive":false,"value":"'
            . 'v' x $size . '"}]}';
-}
-
-
-# a client that reads when it is told to
-
-sub slow_client {
-    my ($path, $as) = @_;
-
-    my $sock = IO::Socket::INET->new(Proto => 'tcp') or die "socket: $!";
-
-    setsockopt $sock, SOL_SOCKET, SO_RCVBUF, 4096;
-    connect $sock, Socket::pack_sockaddr_in(node()->port,
-                                            Socket::inet_aton('127.0.0.1'))
-        or die "connect: $!";
-
-    syswrite $sock, "GET $path HTTP/1.1\r\nHost: localhost\r\n"
-                    . "Connection: close\r\nCoder-Session-Token: "
-                    . v("$as.token") . "\r\n\r\n";
-
-    return $sock;
-}
-
-
-sub read_all {
-    my ($sock) = @_;
-
-    my $in = '';
-
-    1 while sysread $sock, $in, 65536, length $in;
-
-    return $in;
 }
 
 
@@ -198,26 +178,27 @@ is $list->[3]{template_display_name}, 'Kubernetes';
 
 # of equal times the name decides, without case, and then the id
 
-my $all = 'ws:{0}:live:all';
-
-for my $member (@{ redis_cmd('ZRANGE', $all, 0, -1) }) {
-    redis_cmd('ZADD', $all, -1000, $member);
+for my $all (shard_keys('live:all')) {
+    redis_cmd('ZADD', $all, -1000, $_)
+        for @{ redis_cmd('ZRANGE', $all, 0, -1) };
 }
 
 is names('admin'), 'Api api-2 dev site web-Dev', 'by name';
 
-redis_cmd('ZADD', $all, -1000, "api $_->{id}") for v('c'), v('d');
-redis_cmd('ZREM', $all, 'api-2 ' . v('c')->{id}, 'dev ' . v('d')->{id});
+for my $w (v('c'), v('d')) {
+    redis_cmd('ZADD', all($w), -1000, "api $w->{id}");
+    redis_cmd('ZREM', all($w), "$w->{name} $w->{id}");
+}
 
 my @ids = map { $_->{id} } @{ ask('admin')->json->{workspaces} };
 my @same = sort map { v($_)->{id} } qw(a c d);
 
 is "@ids[0 .. 2]", "@same", 'by id';
 
-redis_cmd('ZREM', $all, map { "api $_->{id}" } v('c'), v('d'));
+redis_cmd('ZREM', all($_), "api $_->{id}") for v('c'), v('d');
 
 my $n = -1000;
-redis_cmd('ZADD', $all, --$n, lc($_->{name}) . " $_->{id}")
+redis_cmd('ZADD', all($_), --$n, lc($_->{name}) . " $_->{id}")
     for map { v($_) } 'a' .. 'e';
 
 is names('admin'), 'site dev api-2 web-Dev Api';
@@ -539,7 +520,7 @@ is http(HEAD => '/api/v2/workspaces')->status, 401;
 
 === TEST 14: what ceased to belong to it meanwhile is left out, and not counted
 --- scenario
-my $key = 'ws:{0}:w:' . v('c')->{id};
+my $key = key('w', v('c')->{id});
 my $m = redis_cmd('HGET', $key, 'm');
 
 # the index is as it was found, the document as it is fetched
@@ -565,7 +546,7 @@ is names('admin', name => 'api'), 'api-2 Api';
 
 === TEST 15: one broken document does not break a listing
 --- scenario
-my $key = 'ws:{0}:w:' . v('c')->{id};
+my $key = key('w', v('c')->{id});
 my $m = redis_cmd('HGET', $key, 'm');
 
 redis_cmd('HSET', $key, 'm', 'nonsense');
@@ -654,10 +635,7 @@ for k = 1, n do
 end
 EOC
 
-my ($owner, $org, $template, undef, $status)
-    = split ' ', redis_cmd('HGET', 'ws:{0}:w:' . v('copied')->{id}, 'm');
-my @sets = map { "ws:{0}:live:$_" } 'all', "owner:$owner", "org:$org",
-               "oo:$owner:$org", "template:$template", "status:$status";
+my @sets = sets(v('copied'));
 
 for my $case (['usermgr', ''], ['admin', '?name=copy'],
               ['admin', '?status=running&template=docker&name=cop'],
@@ -798,7 +776,7 @@ for my $bytes (0, 1, 1000, 100_000, 1_000_000) {
         sysread $sock, $in, 4096, length $in or die "read: $!";
     }
 
-    setsockopt $sock, SOL_SOCKET, Socket::SO_LINGER(), pack 'ii', 1, 0;
+    setsockopt $sock, Socket::SOL_SOCKET(), Socket::SO_LINGER(), pack 'ii', 1, 0;
     close $sock;
 }
 

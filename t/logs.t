@@ -56,7 +56,7 @@ sub followers {
     my ($w) = @_;
 
     return redis_cmd(qw(PUBSUB NUMSUB),
-                     "ws:{0}:logs:$w->{latest_build}{id}")->[1];
+                     key('logs', $w->{latest_build}{id}))->[1];
 }
 
 

@@ -19,6 +19,12 @@ END { kill 'KILL', keys %running if !$WorkspaceTest::forked }
 sub running { return \%running }
 sub jobs { return $ENV{WORKSPACE_JOBS} || 300 }
 
+# of several owners, and so in several shards
+
+my @owners = qw(alice bob orgadmin tplmgr auditor usermgr);
+
+sub owner_of { return $owners[$_[0] % @owners] }
+
 
 sub provisioner {
     my ($node, $templates) = @_;
@@ -57,7 +63,7 @@ sub statuses {
     my %n;
 
     for my $status (qw(pending starting running failed)) {
-        $n{$status} = redis_cmd('ZCARD', "ws:{0}:live:status:$status") || 0;
+        $n{$status} = members("live:status:$status");
     }
 
     return \%n;
@@ -76,7 +82,7 @@ my $path = '/api/v2/organizations/' . v('acme.id') . '/members/me/workspaces';
 my $n = 0;
 
 while ($n < jobs()) {
-    my @calls = map { [POST => $path, { as => 'alice', body => {
+    my @calls = map { [POST => $path, { as => owner_of($_), body => {
         name => "w$_", template_id => v('docker.id') } }] }
         $n + 1 .. $n + (jobs() - $n < 100 ? jobs() - $n : 100);
 

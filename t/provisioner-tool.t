@@ -62,7 +62,7 @@ sub becomes {
 sub lines {
     my ($build) = @_;
 
-    my $list = redis_cmd('LRANGE', "ws:{0}:logs:$build->{id}", 0, -1);
+    my $list = redis_cmd('LRANGE', key('logs', $build->{id}), 0, -1);
 
     return map { WorkspaceTest::Http::decode($_) } @$list;
 }
@@ -423,8 +423,8 @@ ok +(wait_for { !alive($pid) } 5), 'the program is gone';
 
 # not to wait for half a minute
 
-redis_cmd('HSET', "ws:{0}:w:$w->{id}", 'e', now_ms() - 1);
-redis_cmd('ZADD', 'ws:{0}:due', now_ms(), "lease $w->{id}");
+redis_cmd('HSET', key('w', $w->{id}), 'e', now_ms() - 1);
+redis_cmd('ZADD', shard_key('due', $w->{id}), now_ms(), "lease $w->{id}");
 
 my $b = becomes($w, 'failed');
 

@@ -249,7 +249,7 @@ is $b->{job}{status}, 'running';
 ok $b->{job}{started_at};
 ok $b->{job}{worker_id};
 
-my $key = 'ws:{0}:w:' . v('dev.id');
+my $key = key('w', v('dev.id'));
 
 is redis_cmd('HGET', $key, 'l'), $job->{lease};
 cmp_ok redis_cmd('HGET', $key, 'e') - $before, '>=', 29_000,
@@ -267,7 +267,7 @@ v('job', $job);
 === TEST 7: a heartbeat moves the end of the lease, and not the document
 --- scenario
 my $job = v('job');
-my $key = "ws:{0}:w:$job->{workspace}{id}";
+my $key = key('w', $job->{workspace}{id});
 my $version = redis_cmd('HGET', $key, 'v');
 my $e = redis_cmd('HGET', $key, 'e');
 
@@ -286,7 +286,7 @@ like $r->json->{lease_expires_at}, qr/^20/;
 === TEST 8: lines of the log, numbered, kept for a week
 --- scenario
 my $job = v('job');
-my $key = "ws:{0}:logs:$job->{build}{id}";
+my $key = key('logs', $job->{build}{id});
 
 is report('p1', $job, 'heartbeat', logs => [
     { output => "one \"\x{e9}\"\t\e[1m", stage => 'init',
@@ -323,7 +323,7 @@ is wsctl('check'), '', 'all invariants hold';
 === TEST 9: a log that does not end is cut off
 --- scenario
 my $job = v('job');
-my $key = "ws:{0}:logs:$job->{build}{id}";
+my $key = key('logs', $job->{build}{id});
 my @many = map { { output => "line $_" } } 1 .. 1000;
 
 is report('p1', $job, 'heartbeat', logs => \@many)->status, 200 for 1 .. 6;
@@ -546,13 +546,19 @@ empty_queue();
 
 === TEST 16: the oldest job first
 --- scenario
-my %at = map { $_->{id} => $_->{latest_build}{job}{created_at} }
-         map { create() } 1 .. 5;
-my @got = map { acquire('p1')->json->{workspace}{id} } 1 .. 5;
+my %at;
+
+for my $owner (qw(alice bob orgadmin tplmgr auditor usermgr) x 2) {
+    my $w = create(undef, as => $owner);
+
+    $at{$w->{id}} = $w->{latest_build}{job}{created_at};
+}
+
+my @got = map { acquire('p1')->json->{workspace}{id} } keys %at;
 
 is_deeply [sort @got], [sort keys %at], 'each once';
 is_deeply [@at{@got}], [sort values %at],
-          'by age; of one millisecond in any order';
+          'by age, whoever has them; of one millisecond in any order';
 is acquire('p1')->status, 204;
 
 
@@ -709,7 +715,7 @@ is latest($w)->{status}, 'pending';
 
 $proxy->go;
 
-ok +(wait_for { redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'v') == 3 } 5),
+ok +(wait_for { redis_cmd('HGET', key('w', $w->{id}), 'v') == 3 } 5),
    'acquired, and given back';
 
 my $l = latest($w);
@@ -738,7 +744,7 @@ my $r = $poll->answer(5);
 ok $proxy->was_cut;
 is $r->status, 200;
 is $r->json->{workspace}{id}, $w->{id};
-is redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'v'), 2, 'acquired once';
+is redis_cmd('HGET', key('w', $w->{id}), 'v'), 2, 'acquired once';
 is report('p1', $r->json, 'heartbeat')->status, 200, 'it is his';
 
 # and when nobody is there any more: given back, though nothing was known
@@ -753,7 +759,7 @@ $poll->close;
 ok wait_for { logged(qr/acquire.* 499 /, $b) };
 $proxy->go;
 
-ok wait_for { redis_cmd('HGET', "ws:{0}:w:$w->{id}", 'v') == 3 } 5;
+ok wait_for { redis_cmd('HGET', key('w', $w->{id}), 'v') == 3 } 5;
 is latest($w)->{status}, 'pending';
 is wsctl('check'), '', 'all invariants hold';
 empty_queue();
@@ -856,7 +862,7 @@ for my $end ([fail => error => 'stopped'], ['complete']) {
 --- scenario
 my $w = create();
 my $job = acquire('p1')->json;
-my $key = "ws:{0}:w:$w->{id}";
+my $key = key('w', $w->{id});
 
 redis_cmd('HSET', $key, 'e', now_ms() - 1);
 
@@ -868,7 +874,7 @@ is latest($w)->{status}, 'starting', 'though the clock has not seen it yet';
 
 # the clock looks when it is due
 
-redis_cmd('ZADD', 'ws:{0}:due', now_ms(), "lease $w->{id}");
+redis_cmd('ZADD', shard_key('due', $w->{id}), now_ms(), "lease $w->{id}");
 
 ok wait_for { latest($w)->{status} eq 'failed' } 5;
 like latest($w)->{job}{error}, qr/silent/;
@@ -889,7 +895,7 @@ is http(POST => "/api/v2/workspaces/$w->{id}/builds",
 
 my $new = acquire('p1')->json;
 my $mixed = { job_id => $old->{job_id}, lease => $new->{lease} };
-my $key = "ws:{0}:w:$w->{id}";
+my $key = key('w', $w->{id});
 my $before = redis_cmd('HMGET', $key, 'v', 'l', 'e');
 
 is report('p1', $mixed, 'heartbeat')->status, 409;
@@ -900,7 +906,7 @@ is report('p1', $mixed, 'fail', error => 'x')->status, 409;
 is report('p1', $mixed, 'release')->status, 409;
 
 is_deeply redis_cmd('HMGET', $key, 'v', 'l', 'e'), $before;
-is redis_cmd('LLEN', "ws:{0}:logs:$old->{build}{id}"), 1;
+is redis_cmd('LLEN', key('logs', $old->{build}{id})), 1;
 is report('p1', $new, 'heartbeat')->status, 200, 'the job goes on';
 is report('p1', $new, 'complete')->status, 204;
 
@@ -910,13 +916,14 @@ is report('p1', $new, 'complete')->status, 204;
 --- scenario
 my $w = create();
 my $job = acquire('p1')->json;
+my $due = shard_key('due', $w->{id});
 
-redis_cmd('HSET', "ws:{0}:w:$w->{id}", 'e', now_ms() + 1500);
-redis_cmd('ZADD', 'ws:{0}:due', now_ms() + 1500, "lease $w->{id}");
+redis_cmd('HSET', key('w', $w->{id}), 'e', now_ms() + 1500);
+redis_cmd('ZADD', $due, now_ms() + 1500, "lease $w->{id}");
 
 is report('p1', $job, 'heartbeat')->status, 200;
 
-ok +(wait_for { redis_cmd('ZSCORE', 'ws:{0}:due', "lease $w->{id}")
+ok +(wait_for { redis_cmd('ZSCORE', $due, "lease $w->{id}")
               > now_ms() + 20_000 } 5), 'the clock has looked, and waits';
 is latest($w)->{status}, 'starting';
 is report('p1', $job, 'complete')->status, 204;

@@ -105,14 +105,14 @@ for my $user (@users) {
     build($gone, 'delete', as => $user);
     is report(acquire($gone), 'complete')->status, 204;
 
-    $seen{(hex(substr $w->{id}, 0, 4) >> 6) % 16} = 1;
+    $seen{tag($w->{id}, 16)} = 1;
 }
 
 create(as => $_, name => 'waits') for @users;
 
 cmp_ok scalar(keys %seen), '>', 1, 'of several shards';
 
-redis_cmd('RPUSH', 'ws:{0}:logs:' . uuid(), "a\0b\xff\n\"", map { "line $_" } 1 .. 450);
+redis_cmd('RPUSH', key('logs', uuid()), "a\0b\xff\n\"", map { "line $_" } 1 .. 450);
 
 check(redis()->url);
 

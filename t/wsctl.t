@@ -398,7 +398,7 @@ w.build = latest_build.id
 --- scenario
 my ($w, $job, $build, $bob) = map { v($_) } qw(w.id w.job w.build bob.id);
 my $member = "broken $w";
-my $p = 'ws:{0}:';
+my $p = shard_key('', $w);
 
 is wsctl('check'), '';
 is wsctl(qw(check --json)), '[]';
@@ -454,11 +454,24 @@ broken(qr/tokens:$bob: nope: is no token/,
        SADD => "ws:{dir}:tokens:$bob", 'nope');
 
 # keys
-broken(qr/foo\\x0a: no such key/, SET => "ws:{0}:foo\n", 'x');
-broken(qr/no such key/, SET => 'ws:{1}:queue', 'x');
-broken(qr/names:x: of the wrong type/, SET => 'ws:{0}:names:x', 'x');
+broken(qr/foo\\x0a: no such key/, SET => $p . "foo\n", 'x');
+broken(qr/no such key/, SET => 'ws:{' . shards() . '}:queue', 'x');
+broken(qr/names:x: of the wrong type/, SET => $p . 'names:x', 'x');
 
 is wsctl('check'), '', 'all is well again';
+
+# in the shard of another id
+
+my @two = qw(--prefix two:);
+my $strayed = '0000' . substr uuid(), 4;
+
+wsctl(@two, qw(--shards 2 org create one));
+
+for my $kind (qw(build job)) {
+    redis_cmd('HSET', "two:{1}:$kind:$strayed", 'w', $w, 'n', 1, 'b', $build);
+    like((wsctl_run(@two, 'check'))[1],
+         qr/$kind:$strayed: $strayed belongs to shard 0/, "a $kind");
+}
 
 
 

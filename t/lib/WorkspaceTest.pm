@@ -64,6 +64,7 @@ use WorkspaceTest::Sse;
 our @EXPORT = qw(
     v default_config free_port temp_dir wait_for now_ms uuid
     wsctl wsctl_run
+    shards tag key shard_key shard_keys members
     use_redis redis redis_cmd redis_start redis_kill9 redis_stop redis_cont
     node start_node nginx_test
     http http_all sse_open
@@ -333,6 +334,40 @@ sub wsctl_run {
 }
 
 
+# Where things are in Redis.  What belongs to workspaces is in shards, of
+# which there is one unless WORKSPACE_SHARDS says otherwise, and an id tells
+# its shard by its first 10 bits.
+
+sub shards { $ENV{WORKSPACE_SHARDS} || 1 }
+
+sub tag {
+    my ($id, $shards) = @_;
+
+    return '{' . (hex(substr $id, 0, 4) >> 6) % ($shards || shards()) . '}';
+}
+
+
+# key('w', ID) is the key of one thing, shard_key('due', ID) one that is there
+# once for each shard, and shard_keys('due') all of these
+
+sub key { shard_key("$_[0]:$_[1]", $_[1]) }
+sub shard_key { 'ws:' . tag($_[1]) . ":$_[0]" }
+sub shard_keys { my ($name) = @_; map { "ws:{$_}:$name" } 0 .. shards() - 1 }
+
+
+# how many the sorted sets of a name have, those of all shards
+
+sub members {
+    my ($name) = @_;
+
+    my $n = 0;
+
+    $n += redis_cmd('ZCARD', $_) for shard_keys($name);
+
+    return $n;
+}
+
+
 # the lines that nginx gets in "http" instead of the URL of this Redis
 
 sub use_redis { $Use = $_[0] }
@@ -365,6 +400,10 @@ sub default_config {
     if ("$http\n$config" !~ /^\s*workspace_redis\b/m) {
         $http = ($Use // '    workspace_redis ' . $Redis->url . ";\n")
                 . $http;
+    }
+
+    if (shards() > 1 && "$http\n$config" !~ /\bworkspace_shards\b/) {
+        $http .= '    workspace_shards ' . shards() . ";\n";
     }
 
     return (http_config => $http, config => $config);

@@ -18,15 +18,15 @@ package WorkspaceTest::Cluster;
 #     $cluster->slot('{3}')        the slot of a key or tag
 #     $cluster->primary($slot)     the WorkspaceTest::Redis that has it
 #     $cluster->primaries
-#     $cluster->tag($id)           "{3}", of a workspace
-#     $cluster->home($id)          the node that has it
+#     $cluster->home($id)          the node that has a workspace
 #     $cluster->id($redis)         what CLUSTER NODES calls it
 #     $cluster->kill9($redis)      and it stays away
 #     $cluster->move($slot, $redis, sub { ... })
 #                                  moves a slot; the code is called with the
 #                                  number of keys left, again and again
 #
-# cluster() makes it the Redis of wsctl and of the blocks' nginx.
+# cluster() makes it the Redis of wsctl and of the blocks' nginx, unless it is
+# bare => 1.
 
 use strict;
 use warnings;
@@ -59,8 +59,8 @@ sub cluster {
 
     if (!$o{bare}) {
         $ENV{WORKSPACE_REDIS} = $self->plain;
+        $ENV{WORKSPACE_SHARDS} = $self->{shards};
         WorkspaceTest::use_redis($self->conf);
-        WorkspaceTest::wsctl('--shards', $self->{shards}, qw(org create one));
         WorkspaceTest::Seed::plant();
     }
 
@@ -177,19 +177,12 @@ sub primary {
 }
 
 
-# an id tells its shard by its first 10 bits
-
-sub tag {
-    my ($self, $id) = @_;
-
-    return '{' . (hex(substr $id, 0, 4) >> 6) % $self->{shards} . '}';
-}
-
-
 sub home {
     my ($self, $id) = @_;
 
-    return $self->primary($self->slot($self->tag($id)));
+    my $tag = WorkspaceTest::tag($id, $self->{shards});
+
+    return $self->primary($self->slot($tag));
 }
 
 

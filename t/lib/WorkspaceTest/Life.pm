@@ -202,7 +202,7 @@ sub due_at {
     );
 
     for my $w (@workspaces) {
-        my $key = "ws:{0}:w:$w->{id}";
+        my $key = WorkspaceTest::key('w', $w->{id});
 
         if ($kind eq 'lease') {
             WorkspaceTest::redis_cmd('HSET', $key, 'e', $at);
@@ -215,8 +215,9 @@ sub due_at {
             WorkspaceTest::redis_cmd('HSET', $key, $field, $json);
         }
 
-        WorkspaceTest::redis_cmd('ZADD', 'ws:{0}:due', 'XX', $at,
-                                 "$kind $w->{id}");
+        WorkspaceTest::redis_cmd('ZADD',
+                                 WorkspaceTest::shard_key('due', $w->{id}),
+                                 'XX', $at, "$kind $w->{id}");
     }
 }
 

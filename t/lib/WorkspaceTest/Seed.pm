@@ -68,7 +68,10 @@ sub plant {
 
     return if ($what // 'all') eq 'none';
 
-    set("$_.id", org => create => $_) for qw(acme globex);
+    # the first says how many shards there are
+
+    set("$_.id", '--shards', WorkspaceTest::shards(), org => create => $_)
+        for qw(acme globex);
 
     for my $user (@users) {
         my ($name, $org, @roles) = @$user;

@@ -16,6 +16,9 @@ package WorkspaceTest::Talk;
 # connection (closed is 1 then), the pattern matched, or time was over.
 #
 #     my @answers = answers($text);     [ status, body ], ... of a pipeline
+#
+#     my $sock = slow_client($path, 'alice');    a GET; reads when told to
+#     my $text = read_all($sock);
 
 use strict;
 use warnings;
@@ -23,12 +26,12 @@ use warnings;
 use Exporter 'import';
 use IO::Select;
 use IO::Socket::INET;
-use Socket qw(IPPROTO_TCP TCP_NODELAY);
+use Socket qw(IPPROTO_TCP SOL_SOCKET SO_RCVBUF TCP_NODELAY);
 use Time::HiRes qw(time);
 
 use WorkspaceTest::Http;
 
-our @EXPORT = qw(talk answers);
+our @EXPORT = qw(talk answers slow_client read_all);
 
 
 sub talk {
@@ -108,6 +111,38 @@ sub answers {
     }
 
     return @answers;
+}
+
+
+# the buffer is made small before the connection is: a window that has been
+# offered cannot be taken back
+
+sub slow_client {
+    my ($path, $as) = @_;
+
+    my $sock = IO::Socket::INET->new(Proto => 'tcp') or die "socket: $!";
+
+    setsockopt $sock, SOL_SOCKET, SO_RCVBUF, 4096;
+    connect $sock, Socket::pack_sockaddr_in(WorkspaceTest::node()->port,
+                                            Socket::inet_aton('127.0.0.1'))
+        or die "connect: $!";
+
+    syswrite $sock, "GET $path HTTP/1.1\r\nHost: localhost\r\n"
+                    . "Connection: close\r\nCoder-Session-Token: "
+                    . WorkspaceTest::v("$as.token") . "\r\n\r\n";
+
+    return $sock;
+}
+
+
+sub read_all {
+    my ($sock) = @_;
+
+    my $in = '';
+
+    1 while sysread $sock, $in, 65536, length $in;
+
+    return $in;
 }
 
 
