@@ -31,6 +31,10 @@ for my $case (
      qr/"workspace_redis" directive is duplicate/],
     ['workspace_redis;',
      qr/invalid number of arguments in "workspace_redis"/],
+    ['workspace_shards 3;',
+     qr/"workspace_shards" value "3": expected a power of two/],
+    ['workspace_shards 2; location /api/x/ { workspace_api; workspace_shards 4; }',
+     qr/"workspace_shards" has two values, 2 and 4/],
     ['workspace_dialect martian;', qr/"workspace_dialect".*"martian"|"martian"/],
     ['workspace_prefix api;', qr/"workspace_prefix" value "api": expected/],
     ['workspace_prefix /api/;', qr/"workspace_prefix" value "\/api\/": expected/],
@@ -129,7 +133,20 @@ location ~ . {
 
 
 
-=== TEST 7: database and key prefix keep deployments apart
+=== TEST 7: where there is no data yet, there are no several shards
+--- http_config
+workspace_redis unix:{{redis.unix}} db=3 prefix=other:;
+workspace_shards 4;
+--- as: alice
+--- request
+GET /api/v2/workspaces
+--- error_code: 503
+--- error_log
+without data redis
+
+
+
+=== TEST 8: database and key prefix keep deployments apart
 --- http_config
 workspace_redis unix:{{redis.unix}} db=3 prefix=other:;
 workspace_shards 1;

@@ -26,8 +26,8 @@ struct ws_layout_s {
 
 static void ws_layout_look(ngx_event_t *ev);
 static void ws_layout_read(void *data, ws_reply_t *reply);
-static void ws_layout_judge(ws_layout_t *layout, ngx_str_t *shards,
-    ngx_str_t *pubsub);
+static void ws_layout_judge(ws_layout_t *layout, const char *where,
+    ngx_str_t *shards, ngx_str_t *pubsub);
 
 
 ws_layout_t *
@@ -104,7 +104,8 @@ ws_layout_read(void *data, ws_reply_t *reply)
 {
     ws_layout_t *layout = data;
 
-    ngx_str_t  shards, pubsub;
+    ngx_str_t    shards, pubsub;
+    const char  *where;
 
     layout->cmd = NULL;
 
@@ -112,22 +113,25 @@ ws_layout_read(void *data, ws_reply_t *reply)
         return;
     }
 
+    where = "without data";
     ngx_str_set(&shards, "1");
     ngx_str_set(&pubsub, "plain");
 
     if (reply->elts[0].type == WS_REPLY_STRING
         && reply->elts[1].type == WS_REPLY_STRING)
     {
+        where = "the data in";
         shards = reply->elts[0].str;
         pubsub = reply->elts[1].str;
     }
 
-    ws_layout_judge(layout, &shards, &pubsub);
+    ws_layout_judge(layout, where, &shards, &pubsub);
 }
 
 
 static void
-ws_layout_judge(ws_layout_t *layout, ngx_str_t *shards, ngx_str_t *pubsub)
+ws_layout_judge(ws_layout_t *layout, const char *where, ngx_str_t *shards,
+    ngx_str_t *pubsub)
 {
     layout->agrees = (shards->len == layout->shards.len
                       && ngx_strncmp(shards->data, layout->shards.data,
@@ -147,9 +151,9 @@ ws_layout_judge(ws_layout_t *layout, ngx_str_t *shards, ngx_str_t *pubsub)
         layout->differs = 1;
 
         ngx_log_error(NGX_LOG_CRIT, layout->store->log, 0,
-                      "the data in redis %V has %V shards and %V pubsub, "
+                      "%s redis %V has %V shards and %V pubsub, "
                       "\"workspace_shards\" and \"workspace_redis\" say %V "
-                      "and %V: nothing is served until they agree",
+                      "and %V: nothing is served until they agree", where,
                       &layout->store->conf->redis.name, shards, pubsub,
                       &layout->shards, &layout->pubsub);
     }
