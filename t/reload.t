@@ -4,6 +4,8 @@
 use lib 't/lib';
 use WorkspaceTest;
 
+use POSIX ();
+
 run_tests();
 
 __DATA__
@@ -55,7 +57,6 @@ if ($pid == 0) {
     }
 
     syswrite $write, join(' ', map { "$_:$status{$_}" } sort keys %status);
-    require POSIX;
     POSIX::_exit(0);
 }
 
@@ -102,3 +103,34 @@ for my $n (1 .. 3) {
 }
 
 is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 4: a configuration that takes longer to read than Redis may take
+--- scenario
+my ($begin, $end) = map { temp_dir() . '/fifo' } 1 .. 2;
+
+POSIX::mkfifo($_, 0600) or die "$_: $!" for $begin, $end;
+
+my $writer = fork // die $!;
+
+if ($writer == 0) {
+
+    # nginx waits in open(), as long as is to be, until this opens it, too
+
+    open my $out, '>', $begin;
+    close $out;
+    select undef, undef, undef, 2.5;
+    open $out, '>', $end;
+    POSIX::_exit(0);
+}
+
+my $node = start_node(name        => 'c',
+                      workers     => 1,
+                      http_config => "include $begin; include $end;");
+my $r = http($node, GET => '/api/v2/workspaces/' . v('dev.id'),
+             { as => 'alice' });
+
+is $r->status, 200, 'a new worker has the time of now, not of before';
+is waitpid($writer, 0), $writer;
+is $?, 0;

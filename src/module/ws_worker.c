@@ -53,6 +53,13 @@ ws_worker_init(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    /*
+     * the time is that of before the configuration was read: deadlines of
+     * what is begun here might be over
+     */
+
+    ngx_time_update();
+
     stores = wmcf->stores.elts;
 
     for (i = 0; i < wmcf->stores.nelts; i++) {
