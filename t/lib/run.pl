@@ -20,6 +20,13 @@ GetOptions('jobs=i' => \$jobs) or die "usage: run.pl [--jobs N] FILE...\n";
 
 my $reports = $ENV{WORKSPACE_SANITIZED};
 
+# nginx has t/lib/nginx-valgrind
+
+my $valgrind = $ENV{WORKSPACE_VALGRIND}
+    ? 'valgrind --quiet --error-exitcode=99 --num-callers=30 --leak-check=full'
+      . " --log-file=$reports/report.%p "
+    : '';
+
 my ($passed, $failed) = (0, 0);
 my (@broken, @files);
 
@@ -60,7 +67,7 @@ sub check_report {
 sub run_unit {
     my ($program) = @_;
 
-    my $output = `$program 2>&1`;
+    my $output = `$valgrind$program 2>&1`;
     my $status = $?;
     my ($ok, $bad) = (0, 0);
 
