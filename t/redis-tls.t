@@ -49,7 +49,7 @@ sub tls_node {
 
     # a handshake may take its time on a machine that is busy
 
-    $parameters .= ' connect_timeout=10s'
+    $parameters .= ' connect_timeout=10s read_timeout=10s'
         if $parameters !~ /connect_timeout/;
 
     return start_node(
@@ -90,7 +90,8 @@ __DATA__
 --- before
 redis_has('redis');
 --- http_config
-workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem connect_timeout=10s;
+workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem
+                connect_timeout=10s read_timeout=10s;
 --- as: alice
 --- request
 POST /api/v2/organizations/{{acme.id}}/members/me/workspaces
@@ -102,7 +103,8 @@ dev.id = id
 
 === TEST 2: listings and subscriptions have it too; the session is used again
 --- http_config
-workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem connect_timeout=10s;
+workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem
+                connect_timeout=10s read_timeout=10s;
 --- scenario
 my $w = '/api/v2/workspaces/' . v('dev.id');
 my $s = sse_open("$w/watch", { as => 'alice' });
@@ -131,7 +133,7 @@ ok $s->wait_event(15, sub { $_->{event} eq 'data'
 === TEST 3: a long answer and a long request
 --- http_config
 workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem
-                read_timeout=20s;
+                connect_timeout=10s read_timeout=20s;
 --- scenario
 my @all = http_all(map { [
     POST => '/api/v2/organizations/' . v('acme.id')

@@ -136,7 +136,7 @@ EOC
     $main->can('workers')->(2);
     $main->can('worker_connections')->(1024);
     $main->can('log_level')->($ENV{TEST_NGINX_LOG_LEVEL} || 'info');
-    $main->can('timeout')->(10);
+    $main->can('timeout')->(10 * WorkspaceTest::Patience::FACTOR);
     $main->can('env_to_nginx')->('UBSAN_OPTIONS', 'LSAN_OPTIONS');
     $main->can('add_block_preprocessor')->(
         \&WorkspaceTest::Block::prepare
