@@ -167,7 +167,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(LIB)
 -include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')
 
 
-# T="t/03-list.t build/unit/test_time" runs only those
+# T="t/list.t build/unit/test_time" runs only those
 
 test: deps
 	+$(MAKE) --no-print-directory -j$(JOBS) all units

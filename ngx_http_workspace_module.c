@@ -23,18 +23,6 @@ static ngx_int_t ngx_http_workspace_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_workspace_postconfiguration(ngx_conf_t *cf);
 
 
-static ngx_conf_enum_t  ngx_http_workspace_dialects[] = {
-    { ngx_string("published"), WS_DIALECT_PUBLISHED },
-    { ngx_string("coder"), WS_DIALECT_CODER },
-    { ngx_null_string, 0 }
-};
-
-
-static ngx_conf_num_bounds_t  ngx_http_workspace_positive = {
-    ngx_conf_check_num_bounds, 1, -1
-};
-
-
 static ngx_command_t  ngx_http_workspace_commands[] = {
 
     { ngx_string("workspace_api"),
@@ -83,10 +71,10 @@ static ngx_command_t  ngx_http_workspace_commands[] = {
     { ngx_string("workspace_dialect"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
           |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ws_conf_dialect,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ws_loc_conf_t, dialect),
-      &ngx_http_workspace_dialects },
+      0,
+      NULL },
 
     { ngx_string("workspace_identity"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
@@ -99,10 +87,10 @@ static ngx_command_t  ngx_http_workspace_commands[] = {
     { ngx_string("workspace_agent_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
           |NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ws_conf_agent_timeout,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ws_loc_conf_t, agent_timeout),
-      &ngx_http_workspace_positive },
+      0,
+      NULL },
 
       ngx_null_command
 };
@@ -113,7 +101,7 @@ static ngx_http_module_t  ngx_http_workspace_module_ctx = {
     ngx_http_workspace_postconfiguration,  /* postconfiguration */
 
     ws_conf_create_main,                   /* create main configuration */
-    ws_conf_init_main,                     /* init main configuration */
+    NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */

@@ -484,12 +484,14 @@ for my $bad ('workspace_agent_timeout;', 'workspace_agent_timeout 0;',
              'workspace_agent_timeout 1s 2s;',
              "workspace_agent_timeout 1s;\nworkspace_agent_timeout 1s;")
 {
-    my ($status) = nginx_test(location => $bad);
+    my ($status, $output) = nginx_test(location => $bad);
     isnt $status, 0, $bad;
+    like $output, qr/"workspace_agent_timeout"/, 'it says what is wrong';
 }
 
-my ($status) = nginx_test(location => 'workspace_agent_timeout 500ms;');
-is $status, 0;
+my ($status, $output)
+    = nginx_test(location => 'workspace_agent_timeout 500ms;');
+is $status, 0 or diag $output;
 
 
 

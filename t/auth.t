@@ -156,9 +156,13 @@ is http(POST => "/api/v2/workspaces?coder_session_token=$token",
         { headers => { 'Content-Length' => 99999999 } })->status,
    413, 'refused by nginx itself';
 
+my $dir = node('main')->{dir} . '/logs';
+
+ok wait_for { local (@ARGV, $/) = "$dir/full.log"; <> =~ tr/\n// >= 4 } 5;
+
 my ($id, $secret) = split /-/, $token;
 my $logs = join '', map { local (@ARGV, $/) = $_; <> }
-           grep { -f } glob(node('main')->{dir} . '/logs/*');
+           grep { -f } glob "$dir/*";
 
 like $logs, qr/a=1&coder_session_token=x+&b=2/, 'it was logged';
 unlike $logs, qr/\Q$secret\E/, 'without the token';
@@ -232,16 +236,23 @@ is http(GET => $path)->status, 401, 'neither';
 --- config
 location = /auth {
     internal;
-    add_header X-Auth-User $http_x_who always;
+    proxy_pass http://127.0.0.1:$server_port/who;
+}
+location = /who {
+    add_header X-Auth-User $http_x_who;
     return 204;
 }
 location /api/ {
     auth_request /auth;
-    auth_request_set $who $upstream_http_x_auth_user$sent_http_x_auth_user;
+    auth_request_set $who $upstream_http_x_auth_user;
     workspace_identity $who;
     workspace_api;
 }
 --- scenario
 my $path = '/api/v2/workspaces/' . v('dev.id');
+my $who = sub { http(GET => $path, { headers => { 'X-Who' => $_[0] } })->status };
 
 is http(GET => $path, { as => 'alice' })->status, 200, 'empty: the token';
+is $who->('alice'), 200;
+is $who->('bob'), 404;
+is $who->('nobody'), 401;

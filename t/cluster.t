@@ -389,7 +389,7 @@ for my $case (
 
 
 
-=== TEST 9: a part of the cluster is gone: time and jobs go on in the rest
+=== TEST 10: a part of the cluster is gone: time and jobs go on in the rest
 --- timeout: 120
 --- scenario
 $_->cmd(qw(CONFIG SET cluster-require-full-coverage no)) for $cluster->alive;

@@ -25,6 +25,10 @@ for my $case (
      qr/"db" in "workspace_redis": expected a number/],
     ['workspace_redis redis://127.0.0.1 "prefix={x}";',
      qr/"prefix" in "workspace_redis": expected/],
+    ['workspace_redis redis://127.0.0.1 username=x;',
+     qr/a user in "workspace_redis" needs a password/],
+    ['workspace_redis sentinel://127.0.0.1/main sentinel_username=x;',
+     qr/a user in "workspace_redis" needs a password/],
     ['workspace_redis redis://127.0.0.1 colour=red;',
      qr/unknown parameter "colour=red" in "workspace_redis": expected/],
     ['workspace_redis redis://127.0.0.1; workspace_redis redis://127.0.0.1;',
@@ -35,7 +39,12 @@ for my $case (
      qr/"workspace_shards" value "3": expected a power of two/],
     ['workspace_shards 2; location /api/x/ { workspace_api; workspace_shards 4; }',
      qr/"workspace_shards" has two values, 2 and 4/],
-    ['workspace_dialect martian;', qr/"workspace_dialect".*"martian"|"martian"/],
+    ['workspace_dialect martian;',
+     qr/"workspace_dialect" value "martian": expected "published" or "coder"/],
+    ['workspace_agent_timeout 0;',
+     qr/"workspace_agent_timeout" value "0": expected a time/],
+    ['workspace_agent_timeout x;',
+     qr/"workspace_agent_timeout" value "x": expected a time/],
     ['workspace_prefix api;', qr/"workspace_prefix" value "api": expected/],
     ['workspace_prefix /api/;', qr/"workspace_prefix" value "\/api\/": expected/],
     ['workspace_identity name;', qr/"workspace_identity" value "name": expected/],
@@ -97,6 +106,10 @@ location ~ ^/api/v2/.*/watch$ {
 }
 location /api/ {
     workspace_api;
+    location /api/v2/users/ {
+        workspace_api;
+        workspace_dialect coder;
+    }
     if ($http_x_coder) {
         workspace_dialect coder;
     }
@@ -105,6 +118,9 @@ location /api/ {
 is http(GET => '/api/v2/workspaces', { as => 'alice' })->status, 200;
 is http(GET => '/api/v2/workspaces/' . uuid() . '/watch', { as => 'alice' })
    ->status, 404;
+
+is http(GET => '/api/v2/users/me/workspace/none', { as => 'alice' })->status,
+   404, 'the nested one';
 
 for my $case ([{}, 200], [{ 'X-Coder' => 1 }, 201]) {
     my $r = http(POST => '/api/v2/organizations/' . v('acme.id')

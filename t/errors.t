@@ -231,6 +231,9 @@ if (`curl --version 2>/dev/null` =~ /HTTP2/) {
              -H 'Coder-Session-Token: @{[v('alice.token')]}' \\
              http://127.0.0.1:$port$path`, 204, 'HTTP/2';
     is $name->(), 'http2';
+
+} else {
+    diag 'there is no curl with HTTP/2';
 }
 
 my $s = sse_open($node, "$path/watch", { as => 'alice' });

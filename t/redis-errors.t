@@ -297,7 +297,7 @@ cmp_ok lines(qr/was refused: "NOAUTH/), '>=', 1;
 
 
 
-=== TEST 11: exactly the permissions that are documented suffice
+=== TEST 11: the permissions that are documented suffice
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- before

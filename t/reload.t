@@ -1,5 +1,5 @@
-# Reloading nginx while it is used: no request fails, streams come back to the
-# new workers, and the old workers go.
+# Reloading nginx while it is used: no request fails, streams are told to come
+# back and do, and the old workers go.
 
 use lib 't/lib';
 use WorkspaceTest;
@@ -67,6 +67,16 @@ for my $n (1 .. 3) {
 
     ok $node->reload, "reload $n: new workers";
     ok +(wait_for { !grep { kill 0, $_ } @old } 5), 'the old ones have gone';
+
+    is scalar(grep { $_->wait_event(2, sub { defined $_->{retry} }) }
+                   @streams), 100, 'each stream was told when to come back';
+    is scalar(grep { $_->complete } @streams), 100, 'and ended in order';
+
+    @streams = map { sse_open($node, "$w/watch", { as => 'alice' }) }
+               1 .. 100;
+
+    is scalar(grep { $_->wait_event(2, sub { $_->{event} eq 'data' }) }
+                   @streams), 100, 'they are back';
 }
 
 close $tell;
@@ -77,12 +87,6 @@ waitpid $pid, 0;
 
 unlike $status, qr/(?:^| )(?!200:|204:)\S/, 'no request failed';
 like $status, qr/\b200:\d{2}/, 'there were many';
-
-my @told = grep { my $e = $_->wait_event(2, sub { defined $_->{retry} });
-                  $e } @streams;
-
-is scalar(@told), 100, 'each stream was told when to come back';
-is scalar(grep { $_->complete } @streams), 100, 'and ended in order';
 
 
 

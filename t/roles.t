@@ -43,8 +43,9 @@ table('GET', '', undef, 200, \%reads);
 
 sub table {
     my ($method, $tail, $body, $good, $may) = @_;
+    my $fill = sub { ref $body eq 'CODE' ? $body->(@_) : $body };
     my $absent = http($method => "/api/v2/workspaces/" . uuid() . $tail,
-                      { as => 'alice', body => $body });
+                      { as => 'alice', body => $fill->('x') });
 
     is $absent->status, 404, 'absent';
 
@@ -57,7 +58,8 @@ sub table {
         {
             my $r = http($method => '/api/v2/workspaces/' . v("of.$of")
                                     . $tail,
-                         { as => $who, body => $body });
+                         { as => $who,
+                           body => $fill->($of) });
 
             push @got, "$of:" . $r->status;
             push @want, "$of:" . ($may{$of} ? $good : 404);
@@ -97,7 +99,10 @@ my %changes = (
     map { ($_ => [$_]) } qw(alice bob tplmgr auditor usermgr carol),
 );
 
-for my $case ([PATCH => '', {}, 204],
+my $n = 0;
+
+for my $case ([PATCH => '', sub { { name => ++$n % 2 ? "OF-$_[0]" : "of-$_[0]" } },
+               204],
               [PUT => '/ttl', { ttl_ms => 3600000 }, 204],
               [PUT => '/autostart', { schedule => '0 9 * * *' }, 204],
               [PUT => '/extend', { deadline => '2099-01-01T00:00:00Z' }, 409],
@@ -114,7 +119,8 @@ for my $case ([PATCH => '', {}, 204],
         {
             my $r = http($method => '/api/v2/workspaces/' . v("of.$of")
                                     . $tail,
-                         { as => $who, body => $body });
+                         { as => $who,
+                           body => $fill->($of) });
 
             push @got, "$of:" . $r->status;
             push @want, "$of:" . ($may{$of} ? $good : 404);

@@ -35,33 +35,36 @@ static ngx_int_t ws_api_org(ws_request_t *req);
 
 
 static const ws_endpoint_t  ws_endpoints[WS_ENDPOINT_COUNT] = {
-    { NULL, 0 },
-    { ws_api_create,       WS_NEEDS_ORG|WS_NEEDS_TARGET|WS_NEEDS_BODY },
-    { ws_api_by_name,      WS_NEEDS_TARGET },
-    { ws_api_list,         0 },
-    { ws_api_read,         WS_NEEDS_ID },
-    { ws_api_rename,       WS_NEEDS_ID|WS_NEEDS_BODY },
-    { ws_api_autostart,    WS_NEEDS_ID|WS_NEEDS_BODY },
-    { ws_api_ttl,          WS_NEEDS_ID|WS_NEEDS_BODY },
-    { ws_api_extend,       WS_NEEDS_ID|WS_NEEDS_BODY },
-    { ws_api_watch,        WS_NEEDS_ID },
-    { ws_api_build_create, WS_NEEDS_ID|WS_NEEDS_BODY },
-    { ws_api_build_list,   WS_NEEDS_ID },
-    { ws_api_build_by_number, WS_NEEDS_TARGET },
-    { ws_api_build_read,   WS_NEEDS_BUILD },
-    { ws_api_build_resources, WS_NEEDS_BUILD },
-    { ws_api_build_parameters, WS_NEEDS_BUILD },
-    { ws_api_build_logs,   WS_NEEDS_BUILD },
-    { ws_api_build_cancel, WS_NEEDS_BUILD },
-    { ws_api_usage,        WS_NEEDS_ID },
-    { ws_api_job_acquire,  WS_NO_USER },
-    { ws_api_job_heartbeat, WS_NO_USER },
-    { ws_api_job_complete, WS_NO_USER },
-    { ws_api_job_fail,     WS_NO_USER },
-    { ws_api_job_release,  WS_NO_USER },
-    { ws_api_agent_heartbeat, WS_NO_USER },
-    { ws_api_agent_state,  WS_NO_USER },
-    { ws_api_agent_disconnect, WS_NO_USER }
+    [WS_ENDPOINT_CREATE] =
+        { ws_api_create, WS_NEEDS_ORG|WS_NEEDS_TARGET|WS_NEEDS_BODY },
+    [WS_ENDPOINT_BY_NAME] = { ws_api_by_name, WS_NEEDS_TARGET },
+    [WS_ENDPOINT_LIST] = { ws_api_list, 0 },
+    [WS_ENDPOINT_READ] = { ws_api_read, WS_NEEDS_ID },
+    [WS_ENDPOINT_RENAME] = { ws_api_rename, WS_NEEDS_ID|WS_NEEDS_BODY },
+    [WS_ENDPOINT_AUTOSTART] = { ws_api_autostart, WS_NEEDS_ID|WS_NEEDS_BODY },
+    [WS_ENDPOINT_TTL] = { ws_api_ttl, WS_NEEDS_ID|WS_NEEDS_BODY },
+    [WS_ENDPOINT_EXTEND] = { ws_api_extend, WS_NEEDS_ID|WS_NEEDS_BODY },
+    [WS_ENDPOINT_WATCH] = { ws_api_watch, WS_NEEDS_ID },
+    [WS_ENDPOINT_BUILD_CREATE] =
+        { ws_api_build_create, WS_NEEDS_ID|WS_NEEDS_BODY },
+    [WS_ENDPOINT_BUILD_LIST] = { ws_api_build_list, WS_NEEDS_ID },
+    [WS_ENDPOINT_BUILD_BY_NUMBER] =
+        { ws_api_build_by_number, WS_NEEDS_TARGET },
+    [WS_ENDPOINT_BUILD_READ] = { ws_api_build_read, WS_NEEDS_BUILD },
+    [WS_ENDPOINT_BUILD_RESOURCES] = { ws_api_build_resources, WS_NEEDS_BUILD },
+    [WS_ENDPOINT_BUILD_PARAMETERS] =
+        { ws_api_build_parameters, WS_NEEDS_BUILD },
+    [WS_ENDPOINT_BUILD_LOGS] = { ws_api_build_logs, WS_NEEDS_BUILD },
+    [WS_ENDPOINT_BUILD_CANCEL] = { ws_api_build_cancel, WS_NEEDS_BUILD },
+    [WS_ENDPOINT_USAGE] = { ws_api_usage, WS_NEEDS_ID },
+    [WS_ENDPOINT_JOB_ACQUIRE] = { ws_api_job_acquire, WS_NO_USER },
+    [WS_ENDPOINT_JOB_HEARTBEAT] = { ws_api_job_heartbeat, WS_NO_USER },
+    [WS_ENDPOINT_JOB_COMPLETE] = { ws_api_job_complete, WS_NO_USER },
+    [WS_ENDPOINT_JOB_FAIL] = { ws_api_job_fail, WS_NO_USER },
+    [WS_ENDPOINT_JOB_RELEASE] = { ws_api_job_release, WS_NO_USER },
+    [WS_ENDPOINT_AGENT_HEARTBEAT] = { ws_api_agent_heartbeat, WS_NO_USER },
+    [WS_ENDPOINT_AGENT_STATE] = { ws_api_agent_state, WS_NO_USER },
+    [WS_ENDPOINT_AGENT_DISCONNECT] = { ws_api_agent_disconnect, WS_NO_USER }
 };
 
 

@@ -15,7 +15,7 @@
 ngx_int_t ws_api_start(ws_request_t *req);
 
 
-/* One for each endpoint.  ws_api_done_*: the answer after its commit. */
+/* one for each endpoint */
 
 ngx_int_t ws_api_create(ws_request_t *req);             /* ws_api_create.c */
 ngx_int_t ws_api_by_name(ws_request_t *req);            /* ws_api_read.c */

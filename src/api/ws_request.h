@@ -159,7 +159,6 @@ struct ws_request_s {
     unsigned                    unsure:1;       /* whether that happened */
     unsigned                    broken:1;       /* a stored document is */
     unsigned                    running:1;
-    unsigned                    in_content:1;   /* the handler's phase */
     unsigned                    identifying:1;  /* waiting in an earlier one */
     unsigned                    answered:1;     /* by this module */
     unsigned                    streaming:1;    /* see below */

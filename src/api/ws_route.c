@@ -2,8 +2,8 @@
 /*
  * Routing looks at the URI and the method alone.  Everything there is to know
  * about an endpoint's address is one line of ws_routes[]: a route is added by
- * adding a line there, an endpoint to the enum, and perhaps a placeholder to
- * ws_route_parts[].  Lines are tried from top to bottom, so that a literal
+ * adding a line there, an endpoint to the enum, its handler to ws_endpoints[]
+ * (ws_api.c), and perhaps a placeholder to ws_route_parts[].  Lines are tried from top to bottom, so that a literal
  * path may stand before a more general one; the Allow header is the sum of
  * the lines whose pattern fits the path.
  */
@@ -141,18 +141,17 @@ static ws_route_part_t  ws_route_parts[] = {
 
 /*
  * Every set of methods a path can have, written out at compile time: the
- * reading methods first, then one bit each for POST, PUT, PATCH and DELETE.
+ * reading methods first, then one bit each for POST, PUT and PATCH.
  */
 
-#define ws_allow_post(s)    s, s ", POST"
-#define ws_allow_put(s)     ws_allow_post(s), ws_allow_post(s ", PUT")
-#define ws_allow_patch(s)   ws_allow_put(s), ws_allow_put(s ", PATCH")
-#define ws_allow_delete(s)  ws_allow_patch(s), ws_allow_patch(s ", DELETE")
+#define ws_allow_post(s)   s, s ", POST"
+#define ws_allow_put(s)    ws_allow_post(s), ws_allow_post(s ", PUT")
+#define ws_allow_patch(s)  ws_allow_put(s), ws_allow_put(s ", PATCH")
 
 static const char  *ws_allows[] = {
-    ws_allow_delete(""),
-    ws_allow_delete(", GET"),
-    ws_allow_delete(", GET, HEAD")
+    ws_allow_patch(""),
+    ws_allow_patch(", GET"),
+    ws_allow_patch(", GET, HEAD")
 };
 
 
@@ -281,16 +280,15 @@ ws_route_allow(ngx_uint_t methods, ngx_str_t *allow)
     n = 0;
 
     if (methods & NGX_HTTP_HEAD) {
-        n = 32;
+        n = 16;
 
     } else if (methods & NGX_HTTP_GET) {
-        n = 16;
+        n = 8;
     }
 
     n += (methods & NGX_HTTP_POST) ? 1 : 0;
     n += (methods & NGX_HTTP_PUT) ? 2 : 0;
     n += (methods & NGX_HTTP_PATCH) ? 4 : 0;
-    n += (methods & NGX_HTTP_DELETE) ? 8 : 0;
 
     /* each entry but the first begins with ", " */
 

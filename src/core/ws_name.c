@@ -48,10 +48,3 @@ ws_name_word_char(u_char c)
            || (c >= 'A' && c <= 'Z')
            || (c >= 'a' && c <= 'z');
 }
-
-
-void
-ws_name_lower(u_char *dst, ngx_str_t *name)
-{
-    ngx_strlow(dst, name->data, name->len);
-}

@@ -25,12 +25,5 @@
  */
 ngx_int_t ws_name_valid(ngx_str_t *name);
 
-/*
- * Writes name->len bytes at dst: name with ASCII letters in lower case, which
- * is the form names are compared and indexed in.  dst may be name->data.
- * Any bytes are taken, also of a name that is not valid.
- */
-void ws_name_lower(u_char *dst, ngx_str_t *name);
-
 
 #endif /* _WS_NAME_H_INCLUDED_ */

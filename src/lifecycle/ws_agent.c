@@ -29,25 +29,6 @@ static json_t *ws_agent_app(json_t *agent, const char *name);
 
 
 json_t *
-ws_agent_find(ws_workspace_t *w, ngx_str_t *name)
-{
-    size_t     i, k;
-    json_t    *resource, *agent;
-    ngx_str_t  s;
-
-    ws_agent_foreach(w, i, resource, k, agent) {
-        s = ws_json_get_str(agent, "name");
-
-        if (s.len == name->len && ngx_memcmp(s.data, name->data, s.len) == 0) {
-            return agent;
-        }
-    }
-
-    return NULL;
-}
-
-
-json_t *
 ws_agent_by_id(ws_workspace_t *w, const ws_uuid_t *id)
 {
     size_t      i, k;
@@ -63,26 +44,6 @@ ws_agent_by_id(ws_workspace_t *w, const ws_uuid_t *id)
     }
 
     return NULL;
-}
-
-
-json_t *
-ws_agent_only(ws_workspace_t *w)
-{
-    size_t   i, k;
-    json_t  *resource, *agent, *found;
-
-    found = NULL;
-
-    ws_agent_foreach(w, i, resource, k, agent) {
-        if (found) {
-            return NULL;
-        }
-
-        found = agent;
-    }
-
-    return found;
 }
 
 

@@ -23,12 +23,8 @@
 #define WS_AGENT_TIMEOUT_MS  30000  /* default of the inactivity timeout */
 
 
-/* An agent of the latest build, by name or by id; NULL: no such.  Borrowed. */
-json_t *ws_agent_find(ws_workspace_t *w, ngx_str_t *name);
+/* An agent of the latest build by its id; NULL: no such.  Borrowed. */
 json_t *ws_agent_by_id(ws_workspace_t *w, const ws_uuid_t *id);
-
-/* the only one; NULL when there is none or more than one */
-json_t *ws_agent_only(ws_workspace_t *w);
 
 /*
  * Connected.  "version" may be empty: unchanged.  "timeout_ms" is the

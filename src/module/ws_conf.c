@@ -12,8 +12,7 @@
 #include "ws_worker.h"
 
 
-#define WS_ZONEINFO  "/usr/share/zoneinfo"
-#define WS_PREFIX    "/api/v2"
+#define WS_PREFIX  "/api/v2"
 
 
 static char *ws_conf_shards_merge(ngx_conf_t *cf, ws_loc_conf_t *conf);
@@ -36,13 +35,6 @@ ws_conf_create_main(ngx_conf_t *cf)
     }
 
     return wmcf;
-}
-
-
-char *
-ws_conf_init_main(ngx_conf_t *cf, void *conf)
-{
-    return NGX_CONF_OK;
 }
 
 
@@ -162,7 +154,7 @@ ws_conf_shards_merge(ngx_conf_t *cf, ws_loc_conf_t *conf)
 ngx_int_t
 ws_conf_tz(ngx_conf_t *cf, ws_main_conf_t *wmcf)
 {
-    wmcf->tz = ws_tz_db_load(cf->pool, WS_ZONEINFO);
+    wmcf->tz = ws_tz_db_load(cf->pool, WS_TZ_DIR);
 
     return wmcf->tz ? NGX_OK : NGX_ERROR;
 }
@@ -225,6 +217,64 @@ ws_conf_shards(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     wlcf->shards = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ws_conf_dialect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ws_loc_conf_t  *wlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (wlcf->dialect != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "published") == 0) {
+        wlcf->dialect = WS_DIALECT_PUBLISHED;
+
+    } else if (ngx_strcmp(value[1].data, "coder") == 0) {
+        wlcf->dialect = WS_DIALECT_CODER;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"workspace_dialect\" value \"%V\": "
+                           "expected \"published\" or \"coder\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ws_conf_agent_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ws_loc_conf_t  *wlcf = conf;
+
+    ngx_int_t   ms;
+    ngx_str_t  *value;
+
+    if (wlcf->agent_timeout != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    ms = ngx_parse_time(&value[1], 0);
+
+    if (ms < 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"workspace_agent_timeout\" value \"%V\": "
+                           "expected a time such as \"30s\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    wlcf->agent_timeout = ms;
 
     return NGX_CONF_OK;
 }

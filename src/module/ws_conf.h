@@ -19,7 +19,6 @@ typedef struct {
 
 
 void *ws_conf_create_main(ngx_conf_t *cf);
-char *ws_conf_init_main(ngx_conf_t *cf, void *conf);
 void *ws_conf_create_loc(ngx_conf_t *cf);
 char *ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child);
 
@@ -30,6 +29,8 @@ char *ws_conf_cache_merge(ngx_conf_t *cf, ws_loc_conf_t *prev,
     ws_loc_conf_t *conf);
 
 /* directives, see docs/directives.md */
+char *ws_conf_dialect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ws_conf_agent_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ws_conf_shards(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

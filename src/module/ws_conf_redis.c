@@ -30,6 +30,7 @@ static char *ws_conf_redis_hosts(ngx_conf_t *cf, ws_store_conf_t *store,
     ws_redis_url_t *url);
 static char *ws_conf_redis_host(ngx_conf_t *cf, ws_store_conf_t *store,
     ws_redis_host_t *host, ngx_array_t *addrs);
+static char *ws_conf_redis_users(ngx_conf_t *cf, ws_store_conf_t *store);
 static char *ws_conf_redis_resolve(ngx_conf_t *cf, ngx_str_t *name,
     ngx_array_t *addrs);
 static char *ws_conf_redis_parameter(ngx_conf_t *cf, ws_store_conf_t *store,
@@ -115,6 +116,10 @@ ws_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (rv == NGX_CONF_OK) {
+        rv = ws_conf_redis_users(cf, store);
+    }
+
+    if (rv == NGX_CONF_OK) {
         rv = ws_conf_redis_tls(cf, store, tls);
     }
 
@@ -157,6 +162,27 @@ ws_conf_redis_url(ngx_conf_t *cf, ws_store_conf_t *store, ngx_str_t *text,
     *tls = url.tls;
 
     return ws_conf_redis_hosts(cf, store, &url);
+}
+
+
+/* without a password nobody signs in: a name alone would be left unused */
+
+static char *
+ws_conf_redis_users(ngx_conf_t *cf, ws_store_conf_t *store)
+{
+    ws_redis_conf_t  *redis;
+
+    redis = &store->redis;
+
+    if ((redis->username.len && redis->password.len == 0)
+        || (redis->sentinel_username.len && redis->sentinel_password.len == 0))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a user in \"workspace_redis\" needs a password");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -372,8 +398,8 @@ ws_conf_redis_share(ngx_conf_t *cf, ws_loc_conf_t *wlcf,
         return NGX_CONF_ERROR;
     }
 
-    store->url.data = p;
-    store->url.len = len;
+    store->text.data = p;
+    store->text.len = len;
 
     for (i = 1; i < cf->args->nelts; i++) {
         p = ngx_cpymem(p, value[i].data, value[i].len);
@@ -384,8 +410,8 @@ ws_conf_redis_share(ngx_conf_t *cf, ws_loc_conf_t *wlcf,
     stores = wmcf->stores.elts;
 
     for (i = 0; i < wmcf->stores.nelts; i++) {
-        if (stores[i]->url.len == len
-            && ngx_memcmp(stores[i]->url.data, store->url.data, len) == 0)
+        if (stores[i]->text.len == len
+            && ngx_memcmp(stores[i]->text.data, store->text.data, len) == 0)
         {
             wlcf->store = stores[i];
             return NGX_CONF_OK;

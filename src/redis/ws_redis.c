@@ -24,10 +24,6 @@
 #include <ws_redis_wait.h>
 
 
-#define WS_REDIS_PENDING        16384
-#define WS_REDIS_PENDING_BYTES  (16 * 1024 * 1024)
-
-
 static void ws_redis_timer_handler(ngx_event_t *ev);
 
 static void ws_redis_fill(void *data);
@@ -36,14 +32,13 @@ static ws_redis_cmd_t *ws_redis_expecting(ws_redis_t *redis);
 static ngx_int_t ws_redis_reply(void *data, ws_reply_t *reply);
 static ngx_uint_t ws_redis_moved(ws_redis_t *redis);
 static void ws_redis_closed(void *data, ngx_uint_t lost);
-static void ws_redis_quit(void *data);
 
 
 static ws_redis_conn_ops_t  ws_redis_ops = {
     ws_redis_fill,
     ws_redis_reply,
     ws_redis_closed,
-    ws_redis_quit
+    NULL
 };
 
 
@@ -89,36 +84,11 @@ ws_redis_create_one(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
     redis->timer.data = &redis->conn;
     redis->timer.log = &redis->conn.log;
 
-    redis->max_pending = conf->max_pending ? conf->max_pending
-                                           : WS_REDIS_PENDING;
-    redis->max_pending_bytes = conf->max_pending_bytes
-                               ? conf->max_pending_bytes
-                               : WS_REDIS_PENDING_BYTES;
-
     if (ws_redis_wait_init(redis, pool) != NGX_OK) {
         return NULL;
     }
 
     return redis;
-}
-
-
-void
-ws_redis_on_quit(ws_redis_t *redis, ws_redis_quit_pt handler, void *data)
-{
-    redis->quit = handler;
-    redis->quit_data = data;
-}
-
-
-static void
-ws_redis_quit(void *data)
-{
-    ws_redis_t  *redis = data;
-
-    if (redis->quit) {
-        redis->quit(redis->quit_data);
-    }
 }
 
 

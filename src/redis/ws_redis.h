@@ -77,9 +77,6 @@ typedef struct {
     ngx_uint_t                  wait_replicas;      /* for commits, 0: none */
     ngx_msec_t                  wait_timeout;
 
-    size_t                      max_pending_bytes;  /* 0: 16 MB */
-    ngx_uint_t                  max_pending;        /* 0: 16384 commands */
-
     unsigned                    sharded:1;  /* a cluster's channels are */
 
     ws_redis_cluster_t         *cluster;    /* in a worker, made by the first
@@ -121,13 +118,6 @@ typedef struct {
  */
 ws_redis_t *ws_redis_create(ngx_pool_t *pool, ws_redis_conf_t *conf,
     ngx_log_t *log);
-
-/*
- * Sets the hook for graceful quit.  It is called only if a connection is open
- * or being opened at that moment: for a certain call use the hook of
- * ws_redis_sub.h.
- */
-void ws_redis_on_quit(ws_redis_t *redis, ws_redis_quit_pt handler, void *data);
 
 /*
  * Queues the command argv[0] .. argv[argc - 1]; the arguments are copied.

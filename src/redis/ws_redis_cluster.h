@@ -25,10 +25,11 @@
 #include <ws_slot.h>
 
 
-/* roles of connections; a front is created for each in this order */
+/*
+ * What a front is for is known by the order in which they are created: short
+ * commands first, which is what asks for the map, then listings, commits.
+ */
 #define WS_ROLE_SHORT  0
-#define WS_ROLE_BULK   1
-#define WS_ROLE_COMMIT 2
 #define WS_ROLES       3
 
 

@@ -16,6 +16,11 @@
 #include <ws_slot.h>
 
 
+/* what waits, of one connection: commands, bytes */
+#define WS_REDIS_PENDING        16384
+#define WS_REDIS_PENDING_BYTES  (16 * 1024 * 1024)
+
+
 static ws_redis_cmd_t *ws_redis_add(ws_redis_t *redis, ws_script_t *script,
     ngx_uint_t argc, ngx_str_t *argv);
 static ngx_int_t ws_redis_format(ws_redis_t *redis, ws_redis_cmd_t *cmd,
@@ -119,7 +124,7 @@ ws_redis_add(ws_redis_t *redis, ws_script_t *script, ngx_uint_t argc,
     }
 
     if (redis == NULL || ws_redis_conn_delay(&redis->conn)
-        || redis->pending >= redis->max_pending)
+        || redis->pending >= WS_REDIS_PENDING)
     {
         return NULL;
     }
@@ -226,8 +231,8 @@ ws_redis_format(ws_redis_t *redis, ws_redis_cmd_t *cmd, ngx_uint_t argc,
         size += ws_resp_size(2, evalsha);
     }
 
-    if (redis->pending_bytes >= redis->max_pending_bytes
-        || size > redis->max_pending_bytes - redis->pending_bytes)
+    if (redis->pending_bytes >= WS_REDIS_PENDING_BYTES
+        || size > WS_REDIS_PENDING_BYTES - redis->pending_bytes)
     {
         return NGX_ERROR;
     }

@@ -29,11 +29,6 @@ struct ws_redis_s {
 
     ngx_uint_t                  pending;
     size_t                      pending_bytes;
-    ngx_uint_t                  max_pending;
-    size_t                      max_pending_bytes;
-
-    ws_redis_quit_pt            quit;
-    void                       *quit_data;
 
     /*
      * One of a cluster's connections has a front: what the module issues its

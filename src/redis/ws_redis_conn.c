@@ -480,7 +480,10 @@ ws_redis_conn_quit(ws_redis_conn_t *conn)
 {
     if (!conn->quit) {
         conn->quit = 1;
-        conn->ops->quit(conn->data);
+
+        if (conn->ops->quit) {
+            conn->ops->quit(conn->data);
+        }
     }
 }
 

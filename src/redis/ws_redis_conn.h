@@ -45,7 +45,7 @@ typedef struct {
      */
     void                      (*closed)(void *data, ngx_uint_t lost);
 
-    /* graceful quit has begun, at most once */
+    /* graceful quit has begun, at most once; NULL: does not matter */
     void                      (*quit)(void *data);
 } ws_redis_conn_ops_t;
 

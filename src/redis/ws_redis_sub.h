@@ -68,9 +68,9 @@ typedef struct {
 
 /*
  * Creates the state in pool, which must live as long as the worker does; no
- * socket is opened before there is a channel.  max_pending.. of conf are not
- * used, read_timeout is the patience for confirmations and for the answer to
- * the PING sent every 10 s.  NULL: out of memory.
+ * socket is opened before there is a channel.  read_timeout of conf is the
+ * patience for confirmations and for the answer to the PING sent every 10 s.
+ * NULL: out of memory.
  */
 ws_redis_sub_t *ws_redis_sub_create(ngx_pool_t *pool, ws_redis_conf_t *conf,
     ngx_log_t *log);

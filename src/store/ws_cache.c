@@ -134,7 +134,7 @@ ws_cache_zone_init(ngx_shm_zone_t *zone, void *data)
 ws_cache_t *
 ws_cache_create(ngx_pool_t *pool, ws_store_t *store, ngx_shm_zone_t *zone)
 {
-    ngx_str_t        *url;
+    ngx_str_t        *text;
     ws_cache_t       *cache;
     ws_cache_zone_t  *cz;
 
@@ -149,13 +149,13 @@ ws_cache_create(ngx_pool_t *pool, ws_store_t *store, ngx_shm_zone_t *zone)
     }
 
     cz = zone->data;
-    url = &store->conf->url;
+    text = &store->conf->text;
 
     cache->store = store;
     cache->shared = cz->shared;
     cache->slab = cz->slab;
-    cache->hash = (uint64_t) ngx_crc32_long(url->data, url->len) << 32
-                  | ngx_murmur_hash2(url->data, url->len);
+    cache->hash = (uint64_t) ngx_crc32_long(text->data, text->len) << 32
+                  | ngx_murmur_hash2(text->data, text->len);
 
     if (ws_cache_track(cache, pool) != NGX_OK) {
         return NULL;

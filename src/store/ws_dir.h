@@ -52,7 +52,6 @@ struct ws_dir_entry_s {
     int64_t              version;   /* "v" of the hash */
 
     unsigned             present:1; /* loaded */
-    unsigned             stale:1;   /* not to be found any more */
     unsigned             again:1;   /* changed while it was loading */
     unsigned             linked:1;  /* in the tree */
 

@@ -4,7 +4,7 @@
  *
  * The tag in braces is Redis Cluster's hash tag: the number of the shard for
  * all that belongs to workspaces, "dir" for the directory of users,
- * organizations, templates, template versions and tokens.
+ * organizations, templates, template versions, provisioners and tokens.
  */
 
 

@@ -26,7 +26,8 @@ typedef struct ws_layout_s  ws_layout_t;
 /* from the configuration; lives as long as the cycle */
 
 typedef struct {
-    ngx_str_t            url;       /* as written, to find equal ones */
+    ngx_str_t            text;      /* as written, with its password: to find
+                                       equal ones */
     ws_redis_conf_t      redis;
     ws_keyspace_t        ks;
     ngx_shm_zone_t      *zone;      /* of its documents; NULL: no cache */

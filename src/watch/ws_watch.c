@@ -91,13 +91,6 @@ ws_watch_create(ngx_pool_t *pool, ws_store_t *store)
 }
 
 
-ngx_uint_t
-ws_watch_streams(ws_watch_t *watch)
-{
-    return watch->streams;
-}
-
-
 ngx_int_t
 ws_watch_open(ws_watch_t *watch, ngx_http_request_t *r, ws_watch_open_t *open,
     ws_state_t *state)

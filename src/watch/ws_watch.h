@@ -61,8 +61,5 @@ ws_watch_t *ws_watch_create(ngx_pool_t *pool, ws_store_t *store);
 ngx_int_t ws_watch_open(ws_watch_t *watch, ngx_http_request_t *r,
     ws_watch_open_t *open, ws_state_t *state);
 
-/* number of open streams, for tests and logs */
-ngx_uint_t ws_watch_streams(ws_watch_t *watch);
-
 
 #endif /* _WS_WATCH_H_INCLUDED_ */

@@ -12,14 +12,23 @@
 
 
 static json_t *
-agent_of(ws_workspace_t *w)
+nth_agent(ws_workspace_t *w, size_t n)
 {
-    json_t  *agent;
+    json_t  *resources, *agent;
 
-    agent = ws_agent_only(w);
+    resources = json_object_get(ws_workspace_build(w), "resources");
+    agent = json_array_get(json_object_get(json_array_get(resources, 0),
+                                           "agents"), n);
     assert_non_null(agent);
 
     return agent;
+}
+
+
+static json_t *
+agent_of(ws_workspace_t *w)
+{
+    return nth_agent(w, 0);
 }
 
 
@@ -48,27 +57,22 @@ time_of(json_t *agent, const char *key)
 static void
 test_finding_agents(void **state)
 {
-    ngx_str_t        name;
+    size_t           i;
     ws_uuid_t        id;
     ws_workspace_t  *w;
 
     w = life_pending(0);
+    assert_null(ws_agent_by_id(w, &life_org));
+
     life_acquire(w, LIFE_NOW);
     w = life_complete(w, "[{\"name\":\"one\"},{\"name\":\"two\"}]", LIFE_NOW);
 
-    name = life_str("two");
-    assert_non_null(ws_agent_find(w, &name));
-    assert_int_equal(ws_json_get_uuid(ws_agent_find(w, &name), "id", &id),
-                     NGX_OK);
-    assert_ptr_equal(ws_agent_by_id(w, &id), ws_agent_find(w, &name));
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(ws_json_get_uuid(nth_agent(w, i), "id", &id), NGX_OK);
+        assert_ptr_equal(ws_agent_by_id(w, &id), nth_agent(w, i));
+    }
 
-    name = life_str("three");
-    assert_null(ws_agent_find(w, &name));
     assert_null(ws_agent_by_id(w, &life_org));
-    assert_null(ws_agent_only(w));
-
-    assert_non_null(ws_agent_only(life_running(0)));
-    assert_null(ws_agent_only(life_pending(0)));
 }
 
 
@@ -426,6 +430,14 @@ test_roster(void **state)
                       "{\"name\":\"a\",\"status\":\"connected\"}]",
                       LIFE_NOW);
 
+    /* contract: a provisioner's word is not a sign of life */
+
+    assert_string_equal(life_get(nth_agent(w, 1), "status"), "connecting");
+
+    none = life_str("");
+    assert_int_equal(ws_agent_connect(w, nth_agent(w, 1), &none, TIMEOUT,
+                                      LIFE_NOW),
+                     NGX_OK);
     assert_int_equal(ws_roster_write(w, &roster), NGX_OK);
 
     name = life_str("a; 3:b ");
@@ -451,7 +463,6 @@ test_roster(void **state)
     assert_memory_equal(a.name.data, "a ", 2);
     assert_int_equal(ws_roster_has(&roster, &life_org), 0);
 
-    none = life_str("");
     assert_int_equal(ws_roster_find(&roster, &none, &a), NGX_ABORT);
 }
 

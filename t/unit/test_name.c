@@ -87,56 +87,12 @@ test_valid_bytes(void **state)
 }
 
 
-static void
-test_lower(void **state)
-{
-    int        c;
-    u_char     all[256], lower[257], expected;
-    ngx_str_t  name;
-
-    for (c = 0; c < 256; c++) {
-        all[c] = (u_char) c;
-    }
-
-    lower[256] = '!';
-    name = core_text_n(all, sizeof(all));
-    ws_name_lower(lower, &name);
-
-    for (c = 0; c < 256; c++) {
-        expected = (u_char) (c >= 'A' && c <= 'Z' ? c + 32 : c);
-
-        assert_int_equal(lower[c], expected);
-        assert_int_equal(name.data[c], c);
-    }
-
-    assert_int_equal(lower[256], '!');
-
-    core_text_free(&name);
-}
-
-
-static void
-test_lower_in_place(void **state)
-{
-    ngx_str_t  name;
-
-    name = core_text("My-Dev-2");
-    ws_name_lower(name.data, &name);
-
-    assert_memory_equal(name.data, "my-dev-2", 8);
-
-    core_text_free(&name);
-}
-
-
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_valid),
-        cmocka_unit_test(test_valid_bytes),
-        cmocka_unit_test(test_lower),
-        cmocka_unit_test(test_lower_in_place)
+        cmocka_unit_test(test_valid_bytes)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

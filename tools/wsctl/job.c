@@ -11,12 +11,12 @@
 #include <ngx_core.h>
 #include "ws_build.h"
 #include "ws_index.h"
+#include "ws_job.h"
 #include "ws_json.h"
 #include "commands.h"
 #include "record.h"
 
 
-#define WS_JOB_ERROR_MAX      (64 * 1024)
 #define WS_JOB_RESOURCES_MAX  (4 * 1024 * 1024)
 
 

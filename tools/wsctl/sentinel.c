@@ -114,9 +114,13 @@ ws_sentinel_role(ws_ctl_t *ctl, ngx_str_t *host, in_port_t port)
         rc = ws_link_receive(&link, &reply);
     }
 
-    if (rc == WS_EXIT_OK
-        && (reply->type != WS_REPLY_ARRAY || reply->n == 0
-            || ngx_strcmp(reply->elts[0].str.data, "master") != 0))
+    if (rc == WS_EXIT_OK && reply->type == WS_REPLY_ERROR) {
+        rc = ws_fail(WS_EXIT_REDIS, "Redis at %s, port %d: %.*s", host->data,
+                     (int) port, (int) reply->str.len, reply->str.data);
+
+    } else if (rc == WS_EXIT_OK
+               && (reply->type != WS_REPLY_ARRAY || reply->n == 0
+                   || ngx_strcmp(reply->elts[0].str.data, "master") != 0))
     {
         rc = ws_fail(WS_EXIT_REDIS, "Redis at %s, port %d, is no primary",
                      host->data, (int) port);

@@ -19,7 +19,7 @@
 
 static int ws_ctl_settings(ws_ctl_t *ctl);
 static int ws_ctl_redis(ws_ctl_t *ctl);
-static void ws_ctl_sentinel(ws_ctl_t *ctl);
+static int ws_ctl_sentinel(ws_ctl_t *ctl);
 static int ws_ctl_prefix(ws_ctl_t *ctl);
 static int ws_ctl_shards(ws_ctl_t *ctl);
 static int ws_ctl_pubsub(ws_ctl_t *ctl);
@@ -233,6 +233,7 @@ ws_ctl_settings(ws_ctl_t *ctl)
 static int
 ws_ctl_redis(ws_ctl_t *ctl)
 {
+    int          rc;
     char        *env;
     ngx_str_t   *arg, url;
     const char  *detail, *from;
@@ -268,8 +269,10 @@ ws_ctl_redis(ws_ctl_t *ctl)
         return ws_no_memory();
     }
 
-    if (ctl->url.kind == WS_REDIS_SENTINEL) {
-        ws_ctl_sentinel(ctl);
+    if (ctl->url.kind == WS_REDIS_SENTINEL
+        && (rc = ws_ctl_sentinel(ctl)) != WS_EXIT_OK)
+    {
+        return rc;
     }
 
     return ws_tls_check(ctl);
@@ -278,22 +281,28 @@ ws_ctl_redis(ws_ctl_t *ctl)
 
 /* "user:password" or ":password": a command line would show it to others */
 
-static void
+static int
 ws_ctl_sentinel(ws_ctl_t *ctl)
 {
     char  *env, *colon;
 
     env = getenv("WORKSPACE_SENTINEL_AUTH");
-    colon = env ? strchr(env, ':') : NULL;
+    if (env == NULL) {
+        return WS_EXIT_OK;
+    }
 
+    colon = strchr(env, ':');
     if (colon == NULL) {
-        return;
+        return ws_usage(ctl, "WORKSPACE_SENTINEL_AUTH: [USER]:PASSWORD is "
+                        "expected");
     }
 
     ctl->sentinel_username.data = (u_char *) env;
     ctl->sentinel_username.len = colon - env;
     ctl->sentinel_password.data = (u_char *) colon + 1;
     ctl->sentinel_password.len = strlen(colon + 1);
+
+    return WS_EXIT_OK;
 }
 
 
