@@ -236,9 +236,9 @@ async def failover_without_wait():
 async def cluster_failover():
     """Redis Cluster, primaries killed in turn 10 times, workspace_wait 1"""
     cluster = Cluster("cluster", 16)
-    deployment = Deployment(cluster.url, CLIENTS, "--shards", "16")
+    deployment = Deployment(cluster.url, CLIENTS, shards=16)
     nodes = [Nginx(f"cluster-node-{i}", cluster.url + " read_timeout=5s",
-                   conf="workspace_shards 16; workspace_wait 1 2s;")
+                   conf="workspace_wait 1 2s;", shards=16)
              for i in range(2)]
     tally = Tally()
     clients = clients_of(deployment, nodes, tally)

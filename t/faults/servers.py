@@ -14,6 +14,7 @@ BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
 WORK = os.path.join(BUILD, "faults")
 MODULE = os.path.join(BUILD, "ngx_http_workspace_module.so")
 WSCTL = os.path.join(BUILD, "wsctl")
+SHARDS = int(os.environ.get("WORKSPACE_SHARDS", "1"))
 
 # a binary upgrade needs the whole path
 
@@ -174,7 +175,8 @@ class Cluster:
 class Nginx:
     """one node; the text of conf goes into http{}"""
 
-    def __init__(self, name, redis, workers=2, conf="", env=None):
+    def __init__(self, name, redis, workers=2, conf="", env=None,
+                 shards=SHARDS):
         self.dir = os.path.join(WORK, name)
         os.makedirs(os.path.join(self.dir, "temp"))
         self.port = free_port()
@@ -198,6 +200,7 @@ error_log error.log notice;
 http {{
 {temps}access_log off;
 workspace_redis {redis};
+workspace_shards {shards};
 {conf}
 server {{
     listen 127.0.0.1:{self.port} backlog=4096;
@@ -262,8 +265,8 @@ def stop_all():
 class Deployment:
     """an organization, a template, users with tokens"""
 
-    def __init__(self, url, users, *options):
-        self.options = options
+    def __init__(self, url, users, shards=SHARDS):
+        self.shards = shards
         self.use(url)
         ctl = self.ctl
         self.org = ctl("org", "create", "acme")
@@ -278,7 +281,8 @@ class Deployment:
         self.url = url
 
     def ctl(self, *args):
-        return sh(WSCTL, "--redis", self.url, *self.options, *args).strip()
+        return sh(WSCTL, "--redis", self.url, "--shards", str(self.shards),
+                  *args).strip()
 
     def check(self):
         """what wsctl check complains of; "" if nothing"""
