@@ -617,6 +617,29 @@ sub names_of {
 
 is http(HEAD => '/api/v2/workspaces', { as => 'usermgr' })->status, 200;
 
+# those of two owners take turns
+
+my ($more) = started(name => 'more', as => 'tplmgr', agents => []);
+
+v('more', $more);
+copies($more, 700, 'more-');
+
+my @in_order = map { $_->[1] } sort { $a->[0] <=> $b->[0] } map {
+    my ($w, $prefix, $n) = @$_;
+    my $score = redis_cmd('ZSCORE', all($w), "$w->{name} $w->{id}");
+
+    # copies have whole milliseconds; of equal ones the name decides
+
+    map { [ $score + $_ + ($prefix eq 'more-') / 2, "$prefix$_" ] } 1 .. $n;
+} [ $w, 'copy-', 1700 ], [ $more, 'more-', 700 ];
+
+for my $as (qw(admin orgadmin)) {
+    my @got = grep { /^(?:copy|more)-\d/ }
+              map { $_->{name} } @{ ask($as)->json->{workspaces} };
+
+    ok "@got" eq "@in_order", "$as sees them in their order";
+}
+
 
 
 === TEST 18: while workspaces are used, each is there exactly once
@@ -627,19 +650,20 @@ is http(HEAD => '/api/v2/workspaces', { as => 'usermgr' })->status, 200;
 my $script = <<'EOC';
 local n = tonumber(ARGV[1])
 for k = 1, n do
-    local i = math.random(1700)
-    local m = 'copy-' .. i .. ' ' .. string.format('%s%012x', ARGV[2], i)
-    for s = 4, #ARGV do
+    local i = math.random(tonumber(ARGV[5]))
+    local m = ARGV[4] .. i .. ' ' .. string.format('%s%012x', ARGV[2], i)
+    for s = 6, #ARGV do
         redis.call('ZADD', ARGV[s], ARGV[3], m)
     end
 end
 EOC
 
-my @sets = sets(v('copied'));
+my @copies = map { [ @$_, sets($_->[0]) ] } [ v('copied'), 'copy-', 1700 ],
+                                            [ v('more'), 'more-', 700 ];
 
-for my $case (['usermgr', ''], ['admin', '?name=copy'],
-              ['admin', '?status=running&template=docker&name=cop'],
-              ['orgadmin', '?name=copy'], ['usermgr', '?limit=5000'])
+for my $case (['usermgr', ''], ['admin', '?name=o'],
+              ['admin', '?status=running&template=docker&name=o'],
+              ['orgadmin', '?name=o'], ['usermgr', '?limit=5000'])
 {
     my ($missing, $twice) = (0, 0);
 
@@ -654,8 +678,10 @@ for my $case (['usermgr', ''], ['admin', '?name=copy'],
         for (my $used = Time::HiRes::time(); ; ) {
             my $n = min(int(1000 * (Time::HiRes::time() - $used)), 20);
 
-            redis_cmd('EVAL', $script, 0, $n,
-                      substr(v('copied')->{id}, 0, 24), -now_ms(), @sets);
+            my ($w, $prefix, $last, @sets) = @{ $copies[rand @copies] };
+
+            redis_cmd('EVAL', $script, 0, $n, substr($w->{id}, 0, 24),
+                      -now_ms(), $prefix, $last, @sets);
             $used = Time::HiRes::time() if $n;
 
             $n = sysread $sock, $in, 65536, length $in;
@@ -680,7 +706,12 @@ for my $case (['usermgr', ''], ['admin', '?name=copy'],
 
         $seen{ $_->{name} }++ for @{ WorkspaceTest::Http::decode($body)->{workspaces} };
 
-        $missing += grep { !$seen{"copy-$_"} } 1 .. 1700;
+        for ($case->[0] eq 'usermgr' ? $copies[0] : @copies) {
+            my (undef, $prefix, $last) = @$_;
+
+            $missing += grep { !$seen{"$prefix$_"} } 1 .. $last;
+        }
+
         $twice += grep { $_ > 1 } values %seen;
     }
 
