@@ -43,9 +43,8 @@ table('GET', '', undef, 200, \%reads);
 
 sub table {
     my ($method, $tail, $body, $good, $may) = @_;
-    my $fill = sub { ref $body eq 'CODE' ? $body->(@_) : $body };
     my $absent = http($method => "/api/v2/workspaces/" . uuid() . $tail,
-                      { as => 'alice', body => $fill->('x') });
+                      { as => 'alice', body => $body });
 
     is $absent->status, 404, 'absent';
 
@@ -58,8 +57,7 @@ sub table {
         {
             my $r = http($method => '/api/v2/workspaces/' . v("of.$of")
                                     . $tail,
-                         { as => $who,
-                           body => $fill->($of) });
+                         { as => $who, body => $body });
 
             push @got, "$of:" . $r->status;
             push @want, "$of:" . ($may{$of} ? $good : 404);
@@ -120,7 +118,8 @@ for my $case ([PATCH => '', sub { { name => ++$n % 2 ? "OF-$_[0]" : "of-$_[0]" }
             my $r = http($method => '/api/v2/workspaces/' . v("of.$of")
                                     . $tail,
                          { as => $who,
-                           body => $fill->($of) });
+                           body => ref $body ne 'CODE' ? $body
+                                   : $body->($of) });
 
             push @got, "$of:" . $r->status;
             push @want, "$of:" . ($may{$of} ? $good : 404);
