@@ -221,6 +221,8 @@ my @bad = (
     [ state     => { lifecycle_state => 'ready',
                      apps => { mail => 'healthy' } }, 'apps' ],
     [ state     => { latency => 5 }, 'latency' ],
+    [ state     => { latency => { 'x' x 65 => { latency_ms => 1 } } },
+      'latency' ],
     [ state     => { latency => { eu => {} } }, 'latency' ],
     [ state     => { agent => 5 }, 'agent' ],
     [ heartbeat => { version => 5 }, 'version' ],

@@ -199,6 +199,7 @@ for my $suffix ('', '/resources', '/parameters', '/logs', '/logs?follow') {
 
 is http(PATCH => "/api/v2/workspacebuilds/$_->[0]/cancel", { as => $_->[1] })
    ->status, 404 for [ $absent, 'alice' ], [ v('one.b2'), 'bob' ],
+                      [ v('one.id'), 'alice' ],
                      [ v('one.b2'), 'tplmgr' ];
 
 is get('/workspacebuilds/' . v('one.b1'), $_)->status, 200, $_

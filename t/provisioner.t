@@ -429,7 +429,18 @@ for my $case (
     }
 }
 
-my $r = report('p1', $job, 'complete', state => 'x' x (256 * 1024 + 1));
+# small as it is given, large when it is filled in
+
+my $r = report('p1', $job, 'complete', resources => [ map {
+    { name => 'n', type => 't', agents => [ map {
+        { name => 'a', apps => [ map { { slug => 's' } } 1 .. 64 ] }
+    } 1 .. 32 ] }
+} 1 .. 4 ]);
+
+is $r->status, 400, 'what becomes more than 1 MB';
+is $r->json->{validations}[0]{detail}, 'come to more than 1 MB';
+
+$r = report('p1', $job, 'complete', state => 'x' x (256 * 1024 + 1));
 
 is $r->status, 400;
 is $r->json->{validations}[0]{field}, 'state';

@@ -2,6 +2,10 @@
 /*
  * Bodies are taken from nginx as they come, without a temporary file: a
  * worker must not wait for a disk.  nginx limits their size and time.
+ *
+ * Another module may have read the body before (mirror, proxy_pass with an
+ * error_page); then it stays what it was, for those who come after, and may
+ * be in a file.  A subrequest may have none.
  */
 
 
@@ -16,6 +20,7 @@ static void ws_body_handler(ngx_http_request_t *r);
 static void ws_body_event(ngx_http_request_t *r);
 static void ws_body_collect(ws_request_t *req);
 static ngx_int_t ws_body_append(ws_request_t *req);
+static ngx_int_t ws_body_add(ws_request_t *req, ngx_buf_t *b);
 static ngx_int_t ws_body_grow(ws_request_t *req, size_t size);
 static void ws_body_fail(ws_request_t *req, ngx_int_t rc);
 static ngx_int_t ws_body_parse(ws_request_t *req);
@@ -170,32 +175,58 @@ ws_body_collect(ws_request_t *req)
 static ngx_int_t
 ws_body_append(ws_request_t *req)
 {
-    size_t        size;
-    ngx_chain_t  *cl;
+    ngx_buf_t           *b;
+    ngx_chain_t         *cl;
+    ngx_http_request_t  *r;
 
-    for (cl = req->http->request_body->bufs; cl; cl = cl->next) {
+    r = req->http;
 
-        if (ngx_buf_special(cl->buf)) {
-            continue;
-        }
-
-        if (!ngx_buf_in_memory(cl->buf)) {
-            return NGX_ERROR;
-        }
-
-        size = cl->buf->last - cl->buf->pos;
-
-        if (ws_body_grow(req, size) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(req->body.data + req->body.len, cl->buf->pos, size);
-        req->body.len += size;
-
-        cl->buf->pos = cl->buf->last;
+    if (r->request_body == NULL) {
+        return NGX_OK;
     }
 
-    req->http->request_body->bufs = NULL;
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (!ngx_buf_special(b) && ws_body_add(req, b) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (r->request_body_no_buffering) {
+            b->pos = b->last;
+        }
+    }
+
+    if (r->request_body_no_buffering) {
+        r->request_body->bufs = NULL;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ws_body_add(ws_request_t *req, ngx_buf_t *b)
+{
+    u_char   *p;
+    ssize_t   size;
+
+    size = ngx_buf_size(b);
+
+    if (ws_body_grow(req, size) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = req->body.data + req->body.len;
+
+    if (ngx_buf_in_memory(b)) {
+        ngx_memcpy(p, b->pos, size);
+
+    } else if (ngx_read_file(b->file, p, size, b->file_pos) != size) {
+        return NGX_ERROR;
+    }
+
+    req->body.len += size;
 
     return NGX_OK;
 }

@@ -202,7 +202,9 @@ ws_list_stream_output(ws_list_stream_t *s, ngx_chain_t *out)
 
     r = s->req->http;
 
-    if (out == NULL && !r->buffered && !r->connection->buffered) {
+    if (out == NULL && !r->buffered && !r->connection->buffered
+        && r->postponed == NULL)
+    {
         return NGX_OK;
     }
 

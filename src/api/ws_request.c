@@ -41,22 +41,53 @@ ws_request_create(ngx_http_request_t *r)
 }
 
 
-static void
-ws_request_cleanup(void *data)
+ws_request_t *
+ws_request_before(ws_request_t *req)
 {
-    ws_request_t  *req = data;
+    ws_request_t        *before;
+    ngx_pool_cleanup_t  *cln;
 
-    ngx_uint_t  i;
+    for (cln = req->http->pool->cleanup; cln; cln = cln->next) {
+        before = cln->data;
 
-    if (req->cmd) {
-        ws_redis_cancel(req->cmd);
+        if (cln->handler == ws_request_cleanup && before != req
+            && before->http == req->http)
+        {
+            return before;
+        }
     }
+
+    return NULL;
+}
+
+
+void
+ws_request_forget(ws_request_t *req)
+{
+    ngx_uint_t  i;
 
     for (i = 0; i < WS_REF_COUNT; i++) {
         if (req->refs[i]) {
             ws_dir_unref(req->refs[i]);
         }
     }
+
+    req->user = NULL;
+    ngx_str_null(&req->token_id);
+    ngx_str_null(&req->identity);
+}
+
+
+static void
+ws_request_cleanup(void *data)
+{
+    ws_request_t  *req = data;
+
+    if (req->cmd) {
+        ws_redis_cancel(req->cmd);
+    }
+
+    ws_request_forget(req);
 
     json_decref(req->json);
 }

@@ -99,6 +99,7 @@ struct ws_request_s {
     ws_watch_t                 *watch;
     ws_dispatch_t              *dispatch;
     ws_route_t                  route;
+    ngx_str_t                   uri;        /* that this is the route of */
     ngx_int_t                   route_rc;   /* of ws_route() */
     ws_handler_pt               handler;    /* called again after a wait */
     ngx_int_t                   rc;         /* to finalize with, when done */
@@ -183,6 +184,12 @@ void ws_request_start(ws_request_t *req);
 
 /* NULL without memory; the request's pool releases all that it holds */
 ws_request_t *ws_request_create(ngx_http_request_t *r);
+
+/* the one before an internal redirect, which took the context away, or NULL */
+ws_request_t *ws_request_before(ws_request_t *req);
+
+/* forgets who asks, and whatever else came from the directory */
+void ws_request_forget(ws_request_t *req);
 
 /*
  * Sends a read command to the ordinary connection; its handler gets the

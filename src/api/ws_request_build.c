@@ -20,6 +20,7 @@ struct ws_build_ref_s {
     ngx_str_t    p;
     ngx_uint_t   retries;
     unsigned     read:1;
+    unsigned     none:1;
 };
 
 
@@ -55,6 +56,10 @@ ws_request_build(ws_request_t *req, ngx_uint_t action,
     rc = ws_request_workspace(req, action);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (ref->none) {
+        return ws_respond_not_found(req);
     }
 
     if (ws_request_latest(req, build) != NGX_OK) {
@@ -153,6 +158,7 @@ ws_request_build_keep(ws_request_t *req, ws_reply_t *reply)
         /* takes as long as a build that the caller may not know of */
 
         req->id = req->build;
+        ref->none = 1;
         return NGX_OK;
     }
 

@@ -85,6 +85,10 @@ ws_respond_header(ws_request_t *req, ngx_uint_t status, off_t length)
     r->headers_out.status = status;
     r->headers_out.content_length_n = length;
 
+    /* what has been done must not be answered 304 or 412 */
+
+    r->disable_not_modified = 1;
+
     if (status != NGX_HTTP_NO_CONTENT) {
         ws_respond_type(r);
     }
@@ -98,7 +102,9 @@ ws_respond_type(ngx_http_request_t *r)
 {
     ngx_str_set(&r->headers_out.content_type, WS_TYPE);
 
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    /* without what follows it, as nginx compares it (gzip_types) */
+
+    r->headers_out.content_type_len = sizeof("application/json") - 1;
     r->headers_out.content_type_lowcase = NULL;
     ngx_str_null(&r->headers_out.charset);
 }

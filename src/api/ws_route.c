@@ -3,9 +3,9 @@
  * Routing looks at the URI and the method alone.  Everything there is to know
  * about an endpoint's address is one line of ws_routes[]: a route is added by
  * adding a line there, an endpoint to the enum, its handler to ws_endpoints[]
- * (ws_api.c), and perhaps a placeholder to ws_route_parts[].  Lines are tried from top to bottom, so that a literal
- * path may stand before a more general one; the Allow header is the sum of
- * the lines whose pattern fits the path.
+ * (ws_api.c), and perhaps a placeholder to ws_route_parts[].  Lines are tried
+ * from top to bottom, so that a literal path may stand before a more general
+ * one; the Allow header is the sum of the lines whose pattern fits the path.
  */
 
 #include <ngx_config.h>

@@ -10,6 +10,7 @@
 
 
 #define WS_AGENT_REGIONS_MAX  64
+#define WS_AGENT_REGION_MAX   64        /* bytes of its name */
 
 
 static ngx_int_t ws_agent_status(ws_workspace_t *w, json_t *agent,
@@ -228,9 +229,12 @@ ws_agent_latency(ws_workspace_t *w, json_t *agent, json_t *latency,
     json_object_foreach(latency, region, v) {
         ms = json_object_get(v, "latency_ms");
 
-        if (!json_is_number(ms) || json_number_value(ms) < 0) {
+        if (!json_is_number(ms) || json_number_value(ms) < 0
+            || ngx_strlen(region) > WS_AGENT_REGION_MAX)
+        {
             json_decref(copy);
-            *detail = "must be regions with a latency_ms";
+            *detail = "must be regions with a latency_ms and a name of at "
+                      "most 64 bytes";
             return NGX_DECLINED;
         }
 

@@ -157,6 +157,12 @@ ws_resource_complete(ws_resource_ctx_t *ctx, json_t *given, json_t **out)
         }
     }
 
+    if (rc == NGX_OK
+        && json_dumpb(list, NULL, 0, JSON_COMPACT) > WS_RESOURCES_SIZE)
+    {
+        rc = ws_resource_declined(ctx, "", "come to more than 1 MB");
+    }
+
     if (rc != NGX_OK || list == NULL) {
         json_decref(list);
         return rc == NGX_OK ? NGX_ERROR : rc;

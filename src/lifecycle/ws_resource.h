@@ -17,6 +17,7 @@
 #define WS_RESOURCES_MAX  64        /* of a build */
 #define WS_AGENTS_MAX     32        /* of a resource */
 #define WS_APPS_MAX       64        /* of an agent */
+#define WS_RESOURCES_SIZE (1024 * 1024)     /* bytes, all filled in */
 
 
 /* lists inside each other: resources, their agents, the agents' apps */

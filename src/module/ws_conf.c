@@ -76,8 +76,8 @@ ws_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     /* "if" and limit_except blocks are the location that they are in */
 
-    if (clcf->noname && conf->enabled == NGX_CONF_UNSET
-        && prev->enabled == 1)
+    if (clcf->noname && clcf->handler == NULL
+        && conf->enabled == NGX_CONF_UNSET && prev->enabled == 1)
     {
         conf->enabled = 1;
         clcf->handler = ws_worker_handler;

@@ -241,28 +241,46 @@ ws_worker_handler(ngx_http_request_t *r)
 }
 
 
-/* the module's context of a request; anew after an internal redirect */
+/*
+ * The module's context of a request.  It is anew after an internal redirect,
+ * who asks is forgotten with another location (or "if" block), where to is
+ * looked at again when the path was rewritten.
+ */
 
 static ws_request_t *
 ws_worker_request(ngx_http_request_t *r)
 {
-    ws_request_t   *req;
+    ws_request_t   *req, *before;
     ws_loc_conf_t  *wlcf;
 
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_workspace_module);
     req = ngx_http_get_module_ctx(r, ngx_http_workspace_module);
 
     if (req && req->conf == wlcf) {
+
+        if (req->uri.data != r->uri.data || req->uri.len != r->uri.len) {
+            ws_worker_route(req);
+        }
+
         return req;
     }
 
-    if (req == NULL) {
+    if (req) {
+        ws_request_forget(req);
+
+    } else {
         req = ws_request_create(r);
         if (req == NULL) {
             return NULL;
         }
 
-        if (ws_secret_find(r, &req->token) != NGX_OK) {
+        before = ws_request_before(req);
+
+        if (before) {
+            /* out of the query it was taken then */
+            req->token = before->token;
+
+        } else if (ws_secret_find(r, &req->token) != NGX_OK) {
             return NULL;
         }
 
@@ -292,6 +310,7 @@ ws_worker_route(ws_request_t *req)
     r = req->http;
     prefix = &req->conf->prefix;
 
+    req->uri = r->uri;
     req->route_rc = NGX_DECLINED;
 
     if (r->uri.len <= prefix->len

@@ -63,9 +63,8 @@ ws_stream_begin(ws_stream_t *stream, ngx_str_t *first)
 
     r = stream->request;
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
     }
 
     if (ws_stream_cleanups(stream) != NGX_OK
@@ -133,6 +132,7 @@ ws_stream_prepare(ngx_http_request_t *r, ngx_uint_t json)
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = -1;
     r->headers_out.last_modified_time = -1;
+    r->disable_not_modified = 1;
 
     ws_stream_type(r, json);
 
@@ -164,12 +164,13 @@ ws_stream_type(ngx_http_request_t *r, ngx_uint_t json)
     if (json) {
         ngx_str_set(&r->headers_out.content_type,
                     "application/json; charset=utf-8");
+        r->headers_out.content_type_len = sizeof("application/json") - 1;
 
     } else {
         ngx_str_set(&r->headers_out.content_type, WS_SSE_TYPE);
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
     }
 
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
     ngx_str_null(&r->headers_out.charset);
 }
