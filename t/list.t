@@ -160,12 +160,23 @@ Content-Length: 27
 
 === TEST 2: newest first, each as it is by itself
 --- scenario
-v('a', create(name => 'Api', as => 'alice'));
-v('b', create(name => 'web-Dev', as => 'alice', template => 'k8s'));
-v('c', create(name => 'api-2', as => 'bob'));
-v('d', create(name => 'dev', as => 'carol', org => 'globex',
-              template => 'vm'));
-v('e', create(name => 'site', as => 'orgadmin'));
+my %made = (
+    a => { name => 'Api', as => 'alice' },
+    b => { name => 'web-Dev', as => 'alice', template => 'k8s' },
+    c => { name => 'api-2', as => 'bob' },
+    d => { name => 'dev', as => 'carol', org => 'globex', template => 'vm' },
+    e => { name => 'site', as => 'orgadmin' },
+);
+
+for my $key (sort keys %made) {
+    my $w = create(%{ $made{$key} });
+
+    v($key, $w);
+
+    # not in one millisecond, by the clocks of two workers
+
+    wait_for { now_ms() > ms($w->{last_used_at}) + 5 };
+}
 
 is names('alice'), 'web-Dev Api';
 is names('bob'), 'api-2';
@@ -617,9 +628,9 @@ sub names_of {
 
 is http(HEAD => '/api/v2/workspaces', { as => 'usermgr' })->status, 200;
 
-# those of two owners take turns
+# those of two owners take turns; the second one sees his own in two ways
 
-my ($more) = started(name => 'more', as => 'tplmgr', agents => []);
+my ($more) = started(name => 'more', as => 'orgadmin', agents => []);
 
 v('more', $more);
 copies($more, 700, 'more-');
