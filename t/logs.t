@@ -398,7 +398,6 @@ while (@lines < 20) {
     push @lines, [ $e->{id}, $e->{json}{output} ] if $e->{event} eq 'data';
 }
 
-redis_cmd('CONFIG', 'SET', 'appendfsync', 'always');
 redis_kill9;
 redis_start;
 

@@ -50,7 +50,8 @@ sub start {
 }
 
 
-# the same without waiting
+# The same without waiting.  With "everysec" Redis may put off what it writes
+# to its file, and a kill would take answered commands along.
 
 sub spawn {
     my ($self) = @_;
@@ -59,7 +60,7 @@ sub spawn {
         $ENV{WORKSPACE_REDIS_SERVER} || 'redis-server',
         '--port', $self->{port}, '--bind', '127.0.0.1',
         '--unixsocket', $self->{unix}, '--dir', $self->{dir},
-        '--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec',
+        '--save', '', '--appendonly', 'yes', '--appendfsync', 'no',
         '--daemonize', 'no', '--logfile', "$self->{dir}/redis.log",
         '--maxclients', '20000',
         @{ $self->{args} || [] },
