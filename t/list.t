@@ -576,7 +576,28 @@ is names('admin', name => 'api'), 'api-2 Api';
 
 
 
-=== TEST 16: templates are shown as they are now
+=== TEST 16: nor do members of an index that are none, however many
+--- scenario
+my $all = all(v('c'));
+
+redis_cmd('ZADD', $all, map { (-8e15, "junk-$_") } 1 .. 1200);
+
+my $names = names('admin');
+
+like $names, qr/site dev api-2 web-Dev Api$/;
+is names('admin', name => 'api'), 'api-2 Api';
+
+for my $offset (0, 3, 700) {
+    is ask('admin', limit => 1, offset => $offset)->status, 200,
+       "a page at $offset";
+}
+
+redis_cmd('ZREMRANGEBYSCORE', $all, -8e15, -8e15);
+is names('admin'), $names;
+
+
+
+=== TEST 17: templates are shown as they are now
 --- scenario
 wsctl(qw(template edit), v('docker.id'), '--display-name', 'Docker "2"');
 
@@ -591,7 +612,7 @@ ok !ask('alice', name => 'web')->json->{workspaces}[0]{outdated};
 
 
 
-=== TEST 17: a long one is sent in pieces, and is whole
+=== TEST 18: a long one is sent in pieces, and is whole
 --- timeout: 60
 --- scenario
 my ($w) = started(name => 'copied', as => 'usermgr', agents => []);
@@ -654,7 +675,7 @@ for my $as (qw(admin orgadmin)) {
 
 
 
-=== TEST 18: more at once than Redis is asked for at a time
+=== TEST 19: more at once than Redis is asked for at a time
 --- timeout: 60
 --- scenario
 my $node = start_node(name => 'one', workers => 1, http_config =>
@@ -685,7 +706,7 @@ is $node->log(qr/ends early/), '';
 
 
 
-=== TEST 19: while workspaces are used, each is there exactly once
+=== TEST 20: while workspaces are used, each is there exactly once
 --- timeout: 60
 --- scenario
 # they move to the front, behind the back of whoever reads
@@ -763,7 +784,7 @@ for my $case (['usermgr', ''], ['admin', '?name=o'],
 
 
 
-=== TEST 20: Redis does not answer: 503, or no end
+=== TEST 21: Redis does not answer: 503, or no end
 --- timeout: 60
 --- http_config
 workspace_redis {{redis.url}} read_timeout=1s;
@@ -804,7 +825,7 @@ ok wait_for {
 
 
 
-=== TEST 21: a slow client costs no more memory; one that stalls is given up
+=== TEST 22: a slow client costs no more memory; one that stalls is given up
 --- timeout: 60
 --- location
 send_timeout 1s;
@@ -839,7 +860,7 @@ unlike read_all($sock), qr/\r\n0\r\n\r\n\z/, 'not the whole';
 
 
 
-=== TEST 22: a client that goes away
+=== TEST 23: a client that goes away
 --- timeout: 60
 --- scenario
 for my $bytes (0, 1, 1000, 100_000, 1_000_000) {

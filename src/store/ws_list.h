@@ -35,6 +35,8 @@
  *
  * count is the number of ids where all were read, else the number of members
  * of the term, counted by the same round trip.
+ *
+ * Members that are none (ws_index.h) are passed over.
  */
 
 

@@ -88,10 +88,12 @@ ws_list_answered(void *data, ws_reply_t *reply)
 {
     ws_list_op_t *op = data;
 
-    ws_list_t        *list;
-    ws_list_range_t   range;
+    ws_list_t         *list;
+    ws_list_range_t    range;
+    ws_list_source_t  *s;
 
     range = op->range;
+    s = range.source;
 
     list = ws_list_reply(op, reply);
     if (list == NULL) {
@@ -101,14 +103,17 @@ ws_list_answered(void *data, ws_reply_t *reply)
     if (ws_list_source_feed(&list->merge, &range, reply) == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, list->log, 0,
                       "redis: not a reply to a range of \"%V\"",
-                      &range.source->set->key);
+                      &s->set->key);
         ws_list_fail(list);
 
     } else if (list->merge.starving == 0) {
         ws_list_advance(list);
 
-    } else if (list->settled) {
-        ws_list_ask_source(list, range.source);
+    } else if (list->settled || s->head == s->tail) {
+
+        /* it may have brought nothing that is a member, and not be the end */
+
+        ws_list_ask_source(list, s);
     }
 
     ws_list_report(list);
