@@ -3,7 +3,9 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Later;
 use WorkspaceTest::Life;
+use WorkspaceTest::Proxy;
 
 use IO::Socket::UNIX;
 
@@ -210,7 +212,59 @@ cmp_ok lines(qr/redis answered "READONLY .*it is a replica/), '>=', 1;
 
 
 
-=== TEST 7: MASTERDOWN, a replica that does not want to serve old data
+=== TEST 7: READONLY, and after it the answer to a script that has to be sent anew
+--- timeout: 60
+--- http_config
+workspace_redis redis://127.0.0.1:1;
+--- scenario
+
+# nobody but this node loads scripts
+
+my $proxy = WorkspaceTest::Proxy->new(to => v('redis.port'));
+my $node = start_node(name => 'p', workers => 1, http_config =>
+                      'workspace_redis ' . $proxy->url . ' read_timeout=20s;');
+my $path = '/api/v2/workspaces/' . v('dev.id');
+my $ttl = sub { [ $node, PUT => "$path/ttl",
+                  { as => 'alice', body => { ttl_ms => $_[0] * 60_000 } } ] };
+my $get = sub { http($node, GET => $path, { as => 'alice', timeout => 25 }) };
+
+ok +(wait_for { $get->()->status == 200 } 10);
+
+# a connection is given up for another at most once a second
+
+my $opened = now_ms();
+
+is http(@{ $ttl->(1) })->status, 204;
+ok +(wait_for { now_ms() > $opened + 1500 } 5);
+
+$proxy->hold('HSET');
+
+my $late = http_later(@{ $ttl->(2) });
+
+ok +(wait_for { $proxy->held } 5), 'the commit is held back';
+
+my $held = $proxy->held;
+
+ok +(wait_for { $proxy->held > $held } 10), "and the clock's script behind it";
+
+redis_cmd(qw(SCRIPT FLUSH));
+wsctl(qw(user create scripted));            # with the script of commits
+redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
+$proxy->go;
+
+is $late->answer(10)->status, 503, 'READONLY';
+
+redis_cmd(qw(REPLICAOF NO ONE));
+
+my $start = now_ms();
+
+is $get->()->status, 200, 'there is another connection';
+cmp_ok now_ms() - $start, '<', 10_000, 'and nothing waited for the old one';
+is http(@{ $ttl->(3) })->status, 204;
+
+
+
+=== TEST 8: MASTERDOWN, a replica that does not want to serve old data
 --- scenario
 redis_cmd(qw(CONFIG SET replica-serve-stale-data no));
 redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
@@ -226,7 +280,7 @@ cmp_ok lines(qr/redis answered "MASTERDOWN .*lost its primary/), '>=', 1;
 
 
 
-=== TEST 8: BUSY, a script of somebody else runs and runs
+=== TEST 9: BUSY, a script of somebody else runs and runs
 --- scenario
 redis_cmd(qw(CONFIG SET busy-reply-threshold 10));
 
@@ -246,7 +300,7 @@ cmp_ok lines(qr/redis answered "BUSY .*a script keeps it busy/), '>=', 1;
 
 
 
-=== TEST 9: LOADING, it has just been started
+=== TEST 10: LOADING, it has just been started
 --- scenario
 redis_cmd(qw(CONFIG SET rdbcompression no));
 redis_cmd('SET', "other:$_", 'x' x 1024) for 1 .. 300;
@@ -280,7 +334,7 @@ is wsctl('check'), '';
 
 
 
-=== TEST 10: a password is set: new connections are refused, the log says why
+=== TEST 11: a password is set: new connections are refused, the log says why
 --- scenario
 is both(), '200 204';
 
@@ -297,7 +351,7 @@ cmp_ok lines(qr/was refused: "NOAUTH/), '>=', 1;
 
 
 
-=== TEST 11: the permissions that are documented suffice
+=== TEST 12: the permissions that are documented suffice
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- before
@@ -350,7 +404,7 @@ cmp_ok lines(qr/NOPERM/), '==', 0, 'Redis has refused nothing';
 
 
 
-=== TEST 12: NOPERM: a permission is taken away, and given back
+=== TEST 13: NOPERM: a permission is taken away, and given back
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- scenario
@@ -365,7 +419,7 @@ cmp_ok lines(qr/redis answered "NOPERM .*lacks a permission/), '>=', 1;
 
 
 
-=== TEST 13: the user is gone, its password is in no log
+=== TEST 14: the user is gone, its password is in no log
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- scenario

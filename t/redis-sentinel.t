@@ -172,7 +172,63 @@ is_deeply [ grep { / name=nginx-workspace / }
 
 
 
-=== TEST 4: without Sentinels what is connected goes on; they come back
+=== TEST 4: an old primary that goes on for a while leaves nothing behind
+--- timeout: 90
+--- http_config
+workspace_redis {{sentinel.url}};
+--- scenario
+my $far = start_node(
+    name        => 'far',
+    workers     => 1,
+    http_config => 'workspace_redis ' . sentinel()->url . ' read_timeout=60s;'
+                   . 'workspace_cache zone=far:1m;',
+);
+my $name_at = sub {
+    my $r = http($_[0], GET => path(), { as => 'alice', timeout => 20 });
+
+    return $r->status == 200 ? $r->json->{name} : $r->status;
+};
+
+my $before = works('before');
+
+ok wait_for { $name_at->($far) eq $before } 10;
+
+my $stream = sse_open($far, path() . '/watch', { as => 'alice' });
+
+ok $stream->wait_event(10, sub { $_->{event} eq 'data' }), 'watching';
+
+my $old = sentinel()->primary;
+
+# it is thought to be dead; of the node's connections only that for
+# subscriptions looks for another one
+
+$old->stop;
+sentinel()->wait_for_change($old);
+
+my $new = sentinel()->primary;
+my $after = works('after');
+my $subs = sub { scalar(() = $new->cmd(qw(CLIENT LIST TYPE pubsub))
+                             =~ / name=nginx-workspace /g) };
+my $n = $subs->();
+
+$old->cont;
+$old->cmd(qw(CLIENT KILL TYPE pubsub));
+
+ok wait_for { $subs->() > $n } 10;
+is $name_at->($far), $before, 'it reads from the old one';
+
+# until that is made a replica
+
+ok +(wait_for { $name_at->($far) eq $after } 40), 'what it read is not kept';
+ok $stream->wait_event(20, sub { $_->{event} eq 'data'
+                                 && $_->{json}{name} eq $after }),
+   'the stream is told';
+
+sentinel()->ready;
+
+
+
+=== TEST 5: without Sentinels what is connected goes on; they come back
 --- http_config
 workspace_redis {{sentinel.url}};
 --- scenario
@@ -200,7 +256,7 @@ sentinel()->ready;
 
 
 
-=== TEST 5: wsctl finds the primary as well
+=== TEST 6: wsctl finds the primary as well
 --- scenario
 local $ENV{WORKSPACE_REDIS} = sentinel()->url;
 
@@ -216,7 +272,7 @@ like $err, qr/knows no "other"/;
 
 
 
-=== TEST 6: what Sentinels may say
+=== TEST 7: what Sentinels may say
 --- scenario
 my $primary = sentinel()->primary;
 my ($replica) = grep { $_ != $primary } @{ sentinel()->{redis} };
@@ -249,7 +305,7 @@ for my $case (
 
 
 
-=== TEST 7: users, passwords and databases: of Redis, of Sentinel
+=== TEST 8: users, passwords and databases: of Redis, of Sentinel
 --- scenario
 my $s = sentinel();
 

@@ -5,6 +5,8 @@ use lib 't/lib';
 use WorkspaceTest;
 use WorkspaceTest::Certs;
 
+use POSIX ();
+
 my $certs = WorkspaceTest::Certs->new;
 
 $certs->authority($_) for qw(ca other);
@@ -153,7 +155,100 @@ is wsctl('check'), '';
 
 
 
-=== TEST 4: what is believed
+=== TEST 4: what Redis has got counts as sent, though not all could be
+--- timeout: 120
+--- http_config
+workspace_redis redis://127.0.0.1:1;
+--- scenario
+my $port = v('tls.port');
+my $file = temp_dir() . '/parameters.json';
+
+open my $out, '>', $file or die $!;
+print $out '[{"name": "text", "type": "string", "default": ""}]';
+close $out or die $!;
+
+v('large.id', wsctl(qw(template create --org acme large)));
+wsctl(qw(version create v1 --promote --parameters), $file, '--template',
+      v('large.id'));
+
+my $node = tls_node("ssl_ca=" . v('certs') . "ca.pem connect_timeout=10s "
+                    . "send_timeout=60s read_timeout=60s");
+my $create = sub { [
+    $node, POST => '/api/v2/organizations/' . v('acme.id')
+                   . '/members/me/workspaces',
+    { as => 'alice', timeout => 90,
+      body => { name => $_[0], template_id => v('large.id'),
+                rich_parameter_values => [ { name  => 'text',
+                                             value => 'x' x 4000 } ] } }
+] };
+
+# bytes that wait to be read or sent, of Redis' end of the connections
+
+sub queued {
+    my ($port) = @_;
+    my ($in, $end) = (0, sprintf ':%04X', $port);
+
+    open my $tcp, '<', '/proc/net/tcp' or die $!;
+
+    while (<$tcp>) {
+        my (undef, $local, undef, $state, $queues) = split;
+
+        $in += hex((split /:/, $queues)[1])
+            if $state eq '01' && $local =~ /$end$/;
+    }
+
+    return $in;
+}
+
+# the same three times in a row
+
+sub settled {
+    my ($value) = @_;
+    my @last = (-1);
+
+    return wait_for(sub {
+        push @last, $value->();
+        @last >= 4 && $last[-1] == $last[-2] && $last[-2] == $last[-3];
+    }, 20);
+}
+
+is $_->status, 200 for http_all(map { $create->("first-$_") } 1 .. 20);
+
+my ($worker) = $node->workers;
+
+# where a record ends when the connection is full is chance: three times
+
+for my $round (1 .. 3) {
+    redis_stop();
+
+    my $pid = fork // die $!;
+
+    if ($pid == 0) {
+        wait_for(sub { queued($port) > 20_000 }, 4);
+        settled(sub { queued($port) });         # the connection is full
+        kill 'STOP', $worker;
+        redis_cont();
+        wait_for(sub { queued($port) == 0 }, 20);   # Redis does what it has
+        settled(sub { redis_cmd(qw(INFO commandstats))
+                      =~ /cmdstat_evalsha:calls=(\d+)/ ? $1 : 0 });
+        kill 'CONT', $worker;
+        POSIX::_exit(0);
+    }
+
+    my %status;
+
+    $status{$_->status}++
+        for http_all(map { $create->("large-$round-$_") } 1 .. 900);
+    waitpid $pid, 0;
+
+    is join(' ', %status), '200 900', 'nobody is told that a name is taken';
+}
+
+ok !$node->log(qr/reply to no command/), 'each reply has its command';
+
+
+
+=== TEST 5: what is believed
 --- scenario
 my $dir = v('certs');
 
@@ -171,7 +266,7 @@ refused("ssl_ca=${dir}ca.pem", qr/certificate is not for "localhost"/,
 
 
 
-=== TEST 5: a certificate for another, one that has expired
+=== TEST 6: a certificate for another, one that has expired
 --- scenario
 my $dir = v('certs');
 
@@ -193,7 +288,7 @@ ok wait_for(sub { status($node) == 200 }, 10), 'renewed';
 
 
 
-=== TEST 6: Redis asks for a client's certificate
+=== TEST 7: Redis asks for a client's certificate
 --- scenario
 my $dir = v('certs');
 
@@ -216,7 +311,7 @@ redis_has('redis');
 
 
 
-=== TEST 7: a server that does not speak TLS
+=== TEST 8: a server that does not speak TLS
 --- scenario
 my $dir = v('certs');
 
@@ -231,7 +326,7 @@ ok wait_for(sub { $node->log(qr/TLS handshake with redis/) }, 5), 'logged';
 
 
 
-=== TEST 8: a server that takes the connection and then says nothing
+=== TEST 9: a server that takes the connection and then says nothing
 --- scenario
 my $dir = v('certs');
 
@@ -256,7 +351,7 @@ ok wait_for(sub { status($node) == 200 }, 10);
 
 
 
-=== TEST 9: wsctl too
+=== TEST 10: wsctl too
 --- scenario
 my $dir = v('certs');
 my @list = qw(user list);
@@ -303,7 +398,7 @@ redis_has('redis');
 
 
 
-=== TEST 10: what the configuration refuses
+=== TEST 11: what the configuration refuses
 --- scenario
 my $dir = v('certs');
 

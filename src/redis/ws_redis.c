@@ -162,7 +162,9 @@ ws_redis_asking(ws_redis_t *redis)
 {
     static u_char  asking[] = "*1\r\n$6\r\nASKING\r\n";
 
-    if (ws_redis_conn_room(&redis->conn) < sizeof(asking) - 1) {
+    /* and a byte of the command: one without would count as not begun */
+
+    if (ws_redis_conn_room(&redis->conn) < sizeof(asking)) {
         return NGX_AGAIN;
     }
 
@@ -222,7 +224,7 @@ ws_redis_reply(void *data, ws_reply_t *reply)
     if (cmd->script && cmd->handler && ws_reply_is_error(reply, "NOSCRIPT")
         && ws_redis_eval(cmd) == NGX_OK)
     {
-        return NGX_OK;
+        return ws_redis_moved(redis) ? NGX_ERROR : NGX_OK;
     }
 
     if (ws_redis_wait_reply(redis, cmd, reply) != NGX_OK) {

@@ -34,6 +34,7 @@ static void ws_redis_conn_try(ws_redis_conn_t *conn);
 static ngx_int_t ws_redis_conn_socket(ws_redis_conn_t *conn);
 static ngx_addr_t *ws_redis_conn_addr(ws_redis_conn_t *conn);
 static void ws_redis_conn_close(ws_redis_conn_t *conn);
+static void ws_redis_conn_place(ws_redis_conn_t *conn);
 static void ws_redis_conn_hush(ws_redis_conn_t *conn);
 static u_char *ws_redis_conn_log(ngx_log_t *log, u_char *buf, size_t len);
 
@@ -315,6 +316,32 @@ ws_redis_conn_open(ws_redis_conn_t *conn)
 
     if (conn->connection->write->timer_set) {
         ngx_del_timer(conn->connection->write);
+    }
+
+    ws_redis_conn_place(conn);
+}
+
+
+static void
+ws_redis_conn_place(ws_redis_conn_t *conn)
+{
+    uint64_t     place;
+    ngx_addr_t  *addr;
+    ngx_uint_t   moved;
+
+    addr = ws_redis_conn_addr(conn);
+
+    place = (uint64_t) ngx_crc32_long((u_char *) addr->sockaddr,
+                                      addr->socklen) << 32
+            | ngx_murmur_hash2((u_char *) addr->sockaddr, addr->socklen);
+
+    moved = (conn->place && conn->place != place);
+    conn->place = place;
+
+    if (moved && conn->follower
+        && conn->follower->state != WS_REDIS_CLOSED)
+    {
+        ws_redis_conn_fail(conn->follower, 0);
     }
 }
 

@@ -76,7 +76,9 @@ typedef struct {
 } ws_redis_primary_t;
 
 
-typedef struct {
+typedef struct ws_redis_conn_s  ws_redis_conn_t;
+
+struct ws_redis_conn_s {
     ngx_connection_t           *connection;
     ws_redis_conf_t            *conf;
     ws_redis_conn_ops_t        *ops;
@@ -134,7 +136,11 @@ typedef struct {
     unsigned                    cancelable:1;   /* timers hold no worker */
     unsigned                    quit:1;
     unsigned                    shut:1;
-} ws_redis_conn_t;
+
+    uint64_t                    place;      /* a hash of the address that it
+                                               was open to last; 0: none */
+    ws_redis_conn_t            *follower;   /* is made anew when that changes */
+};
 
 
 /*

@@ -180,7 +180,12 @@ ws_redis_io_read_handler(ngx_event_t *rev)
 
         c->close = 0;
         ws_redis_conn_quit(conn);
-        return;
+
+        /* during a handshake nobody looks at that: this may be an answer */
+
+        if (!rev->ready) {
+            return;
+        }
     }
 
     if (conn->state == WS_REDIS_CONNECTING) {

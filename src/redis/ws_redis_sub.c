@@ -25,6 +25,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ws_redis_cluster.h>
+#include <ws_redis_cmd.h>
 #include <ws_redis_subs.h>
 
 
@@ -522,4 +523,25 @@ ws_redis_sub_reset(ws_redis_sub_t *sub, ngx_queue_t *losing)
         entry->subscribed = 0;
         entry->ready = 0;
     }
+}
+
+
+void
+ws_redis_sub_follow(ws_redis_sub_t *sub, ws_redis_t *redis)
+{
+    redis->conn.follower = &sub->conn;
+}
+
+
+uint64_t
+ws_redis_sub_place(ws_redis_sub_t *sub)
+{
+    return sub->conn.place;
+}
+
+
+uint64_t
+ws_redis_place(ws_redis_t *redis)
+{
+    return redis->conn.place;
 }

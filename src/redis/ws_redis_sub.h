@@ -124,5 +124,19 @@ void ws_redis_unsubscribe(ws_redis_sub_t *sub, ws_redis_channel_t *ch);
  */
 void ws_redis_sub_close(ws_redis_sub_t *sub);
 
+/*
+ * What is missed is read again through "redis", which after a failover may
+ * have been with the old server for longer: whenever it is found at another
+ * address, sub is made anew, and so everything is read again.
+ */
+void ws_redis_sub_follow(ws_redis_sub_t *sub, ws_redis_t *redis);
+
+/*
+ * Which server the connection was open to last: alike for both if that is the
+ * same address; 0: none yet, or a cluster.
+ */
+uint64_t ws_redis_sub_place(ws_redis_sub_t *sub);
+uint64_t ws_redis_place(ws_redis_t *redis);
+
 
 #endif /* _WS_REDIS_SUB_H_INCLUDED_ */

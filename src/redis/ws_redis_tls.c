@@ -62,6 +62,10 @@ ws_redis_tls_init(ngx_conf_t *cf, ws_redis_tls_t *tls)
     cln->handler = ngx_ssl_cleanup_ctx;
     cln->data = ssl;
 
+    /* else what has been sent counts as not sent until all of it has */
+
+    (void) SSL_CTX_set_mode(ssl->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE);
+
     if (tls->certificate.len
         && ngx_ssl_certificate(cf, ssl, &tls->certificate, &tls->key, NULL)
            != NGX_OK)

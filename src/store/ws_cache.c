@@ -31,6 +31,7 @@ typedef struct {
     ngx_rbtree_node_t    node;
     ngx_queue_t          lru;
     uint64_t             store;     /* several may share the zone */
+    uint64_t             place;     /* the server that it was read from */
     uint64_t             seq;       /* when it was read */
     int64_t              version;
     ws_uuid_t            id;
@@ -56,6 +57,7 @@ struct ws_cache_s {
 static ngx_int_t ws_cache_zone_init(ngx_shm_zone_t *zone, void *data);
 static ngx_int_t ws_cache_track(ws_cache_t *cache, ngx_pool_t *pool);
 static void ws_cache_ready(void *data);
+static uint64_t ws_cache_place(ws_cache_t *cache);
 static void ws_cache_changed(void *data, ws_reply_t *keys);
 static void ws_cache_lost(void *data);
 static void ws_cache_begin(ws_cache_t *cache);
@@ -225,6 +227,23 @@ ws_cache_ready(void *data)
 }
 
 
+/*
+ * The server that is both read and heard of; 0: there is none.  After a
+ * failover one connection may be with the old one for longer.
+ */
+
+static uint64_t
+ws_cache_place(ws_cache_t *cache)
+{
+    uint64_t  place;
+
+    place = ws_redis_sub_place(cache->store->sub);
+
+    return cache->live && ws_redis_place(cache->store->redis) == place ? place
+                                                                       : 0;
+}
+
+
 static void
 ws_cache_lost(void *data)
 {
@@ -287,11 +306,13 @@ ws_cache_get(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
     ws_meta_t *meta, ws_cache_token_t *token)
 {
     size_t             len;
+    uint64_t           place;
     ws_cache_entry_t  *entry;
 
     token->valid = 0;
+    place = ws_cache_place(cache);
 
-    if (!cache->live) {
+    if (place == 0) {
         return NGX_ABORT;
     }
 
@@ -299,7 +320,7 @@ ws_cache_get(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
 
     entry = ws_cache_find(cache, id);
 
-    if (entry == NULL || entry->seq < cache->since) {
+    if (entry == NULL || entry->place != place || entry->seq < cache->since) {
         token->seq = cache->shared->seq;
         token->changes = *ws_cache_changes(cache, id);
         token->valid = 1;
@@ -338,11 +359,13 @@ ws_cache_put(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
 {
     size_t             len;
     u_char            *p;
+    uint64_t           place;
     ws_cache_entry_t  *entry;
 
     len = state->m.len + state->d.len;
+    place = ws_cache_place(cache);
 
-    if (!cache->live || !token->valid || token->seq < cache->since
+    if (place == 0 || !token->valid || token->seq < cache->since
         || len > WS_CACHE_DOC_MAX)
     {
         return;
@@ -356,7 +379,7 @@ ws_cache_put(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
 
     entry = ws_cache_find(cache, id);
 
-    if (entry && entry->seq >= cache->since
+    if (entry && entry->place == place && entry->seq >= cache->since
         && entry->version > state->version)
     {
         goto done;
@@ -372,6 +395,7 @@ ws_cache_put(ws_cache_t *cache, const ws_uuid_t *id, ws_state_t *state,
     }
 
     entry->store = cache->hash;
+    entry->place = place;
     entry->seq = token->seq;
     entry->version = state->version;
     entry->id = *id;

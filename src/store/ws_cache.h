@@ -20,7 +20,12 @@
  * there, the reply is not kept.  Any worker's news and any worker's commit
  * move the count and remove the entry: a worker forgets what it has committed
  * before it answers, so that after the answer no worker of this node has an
- * older state.
+ * older state.  A commit without an answer may have happened: it is news of
+ * Redis' then.
+ *
+ * All that holds of one server.  After a failover a worker may for a moment
+ * read from one and hear of the changes of another: it has no cache then; and
+ * an entry is for those who are with the server that it was read from.
  *
  * Versions are compared only within what this worker's stream covers: a Redis
  * that has lost its newest data, or was restored, is believed.

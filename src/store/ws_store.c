@@ -46,6 +46,8 @@ ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
         return NULL;
     }
 
+    ws_redis_sub_follow(store->sub, store->redis);
+
     if (conf->zone) {
         store->cache = ws_cache_create(pool, store, conf->zone);
         if (store->cache == NULL) {

@@ -2,7 +2,7 @@
 /*
  * A store: one deployment's data in Redis, as one worker sees it.  It owns the
  * worker's connections (one for ordinary commands, one for long listings, one
- * for subscriptions) and the cache of the directory.
+ * for subscriptions, with workspace_wait one for commits) and the cache of the directory.
  */
 
 

@@ -52,8 +52,8 @@ void ws_txn_require_field(ws_txn_t *txn, ngx_str_t key, ngx_str_t field,
     ngx_str_t value);
 
 /*
- * Any Redis command whose first argument is its only key, with up to 4
- * more: "n" ngx_str_t pointers follow.
+ * Any Redis command whose first argument is its only key, with "n" more:
+ * pointers to ngx_str_t follow.
  */
 void ws_txn_command(ws_txn_t *txn, const char *name, ngx_str_t key,
     ngx_uint_t n, ...);

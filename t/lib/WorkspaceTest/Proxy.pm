@@ -7,7 +7,7 @@ package WorkspaceTest::Proxy;
 #     $proxy->url              redis://... for nginx
 #     $proxy->hold('regex')    the next bytes to Redis that match, and what
 #                              follows on that connection, are held back ...
-#     $proxy->held             ... 1 once there are such
+#     $proxy->held             ... how many bytes there are
 #     $proxy->go               ... until now
 #     $proxy->mute('regex')    the same the other way: from Redis
 #     $proxy->muted
@@ -70,7 +70,7 @@ sub DESTROY {
 sub url { "redis://127.0.0.1:$_[0]{port}" }
 
 sub hold { $_[0]->write_file('hold', $_[1]) }
-sub held { -e "$_[0]{dir}/held" ? 1 : 0 }
+sub held { -s "$_[0]{dir}/held" // 0 }
 sub mute { $_[0]->write_file('mute', $_[1]) }
 sub muted { -e "$_[0]{dir}/muted" ? 1 : 0 }
 sub go { unlink map { "$_[0]{dir}/$_" } qw(hold held mute muted) }
@@ -156,7 +156,7 @@ sub upwards {
 
     if (defined $p->{held} || $self->wish('hold', $bytes)) {
         $p->{held} .= $bytes;
-        $self->write_file('held', '');
+        $self->write_file('held', $p->{held});
         return;
     }
 
