@@ -139,7 +139,7 @@ struct ws_redis_conn_s {
 
     uint64_t                    place;      /* a hash of the address that it
                                                was open to last; 0: none */
-    ws_redis_conn_t            *follower;   /* is made anew when that changes */
+    ws_redis_conn_t            *follower;   /* made anew when that changes */
 };
 
 

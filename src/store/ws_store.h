@@ -1,8 +1,9 @@
 
 /*
  * A store: one deployment's data in Redis, as one worker sees it.  It owns the
- * worker's connections (one for ordinary commands, one for long listings, one
- * for subscriptions, with workspace_wait one for commits) and the cache of the directory.
+ * worker's connections (for ordinary commands, for long listings, for
+ * subscriptions, with workspace_wait one for commits) and the cache of the
+ * directory.
  */
 
 
