@@ -104,6 +104,7 @@ ws_sentinel_role(ws_ctl_t *ctl, ngx_str_t *host, in_port_t port)
 
     ngx_str_set(&argv, "ROLE");
 
+    reply = NULL;
     rc = ws_link_open(ctl, &link);
 
     if (rc == WS_EXIT_OK) {
