@@ -3,6 +3,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Later;
 use WorkspaceTest::Life;
 use WorkspaceTest::Talk;
 
@@ -674,7 +675,38 @@ for my $as (qw(admin orgadmin)) {
 
 
 
-=== TEST 19: while workspaces are used, each is there exactly once
+=== TEST 19: more at once than Redis is asked for at a time
+--- timeout: 60
+--- scenario
+my $node = start_node(name => 'one', workers => 1, http_config =>
+    'workspace_redis ' . v('redis.url') . ' read_timeout=30s;');
+
+# all begin together
+
+redis_stop;
+
+my @all = map {
+    http_later($node, GET => '/api/v2/workspaces?owner=usermgr&limit=200',
+               { as => 'usermgr', validate => 0 })
+} 1 .. 400;
+
+redis_cont;
+
+my %seen;
+
+for (@all) {
+    my $r = $_->answer(60);
+    my $n = () = $r->body =~ /"latest_build":/g;
+
+    $seen{join ' ', $r->status, $n, $r->error // 'whole'}++;
+}
+
+is_deeply \%seen, { '200 200 whole' => 400 };
+is $node->log(qr/ends early/), '';
+
+
+
+=== TEST 20: while workspaces are used, each is there exactly once
 --- timeout: 60
 --- scenario
 # they move to the front, behind the back of whoever reads
@@ -752,7 +784,7 @@ for my $case (['usermgr', ''], ['admin', '?name=o'],
 
 
 
-=== TEST 20: Redis does not answer: 503, or no end
+=== TEST 21: Redis does not answer: 503, or no end
 --- timeout: 60
 --- http_config
 workspace_redis {{redis.url}} read_timeout=1s;
@@ -793,7 +825,7 @@ ok wait_for {
 
 
 
-=== TEST 21: a slow client costs no more memory; one that stalls is given up
+=== TEST 22: a slow client costs no more memory; one that stalls is given up
 --- timeout: 60
 --- location
 send_timeout 1s;
@@ -828,7 +860,7 @@ unlike read_all($sock), qr/\r\n0\r\n\r\n\z/, 'not the whole';
 
 
 
-=== TEST 22: a client that goes away
+=== TEST 23: a client that goes away
 --- timeout: 60
 --- scenario
 for my $bytes (0, 1, 1000, 100_000, 1_000_000) {

@@ -88,6 +88,17 @@ ws_redis_commit(ws_redis_t *redis, ws_script_t *script, ngx_uint_t argc,
 }
 
 
+ngx_uint_t
+ws_redis_room(ws_redis_t *redis, ngx_uint_t n)
+{
+    if (redis->cluster && !ws_redis_route_room(redis, n)) {
+        return 0;
+    }
+
+    return redis->pending + n <= WS_REDIS_PENDING / 2;
+}
+
+
 void
 ws_script_init(ws_script_t *script, ngx_str_t *source)
 {

@@ -136,6 +136,9 @@ ngx_int_t ws_redis_route_reply(ws_redis_cmd_t *cmd, ws_reply_t *reply);
 /* cmd, which was displaced, is about to end */
 void ws_redis_route_end(ws_redis_cmd_t *cmd);
 
+/* ws_redis_room() for a front: on each of its connections */
+ngx_uint_t ws_redis_route_room(ws_redis_t *front, ngx_uint_t n);
+
 /* what waits in the front is sent, if it is known where to */
 void ws_redis_route_known(ws_redis_t *front);
 

@@ -99,6 +99,31 @@ ws_redis_route(ws_redis_t *front, ngx_uint_t slot)
 }
 
 
+ngx_uint_t
+ws_redis_route_room(ws_redis_t *front, ngx_uint_t n)
+{
+    ws_redis_t       *redis;
+    ngx_queue_t      *q, *nodes;
+    ws_redis_node_t  *node;
+
+    nodes = &front->cluster->nodes;
+
+    for (q = ngx_queue_head(nodes);
+         q != ngx_queue_sentinel(nodes);
+         q = ngx_queue_next(q))
+    {
+        node = ngx_queue_data(q, ws_redis_node_t, queue);
+        redis = node->redis[front->role];
+
+        if (redis && !ws_redis_room(redis, n)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 ngx_int_t
 ws_redis_route_reply(ws_redis_cmd_t *cmd, ws_reply_t *reply)
 {

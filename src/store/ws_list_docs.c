@@ -9,6 +9,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_event.h>
 #include "ws_dir.h"
 #include "ws_json.h"
 #include "ws_list_docs.h"
@@ -18,6 +19,7 @@
 
 #define WS_LIST_DOCS_SLOTS   (2 * WS_LIST_DOCS_BATCH)
 #define WS_LIST_DOCS_AROUND  64         /* braces, commas, "outdated" */
+#define WS_LIST_DOCS_LATER   10         /* ms, when there is no room */
 
 
 typedef struct {
@@ -68,6 +70,7 @@ struct ws_list_docs_s {
     ngx_uint_t            left_out;
     off_t                 bytes;        /* of those shown */
     ws_list_watch_t       watch;
+    ngx_event_t           later;        /* there may be room again */
 
     unsigned              all:1;        /* no more ids will come */
     unsigned              failed:1;
@@ -76,6 +79,7 @@ struct ws_list_docs_s {
 
 
 static void ws_list_docs_cleanup(void *data);
+static void ws_list_docs_later(ngx_event_t *ev);
 static ngx_int_t ws_list_docs_batch(ws_list_docs_t *docs);
 static ngx_int_t ws_list_docs_ask(ws_list_docs_t *docs, ws_uuid_t *id);
 static void ws_list_docs_answered(void *data, ws_reply_t *reply);
@@ -118,6 +122,10 @@ ws_list_docs_create(ngx_pool_t *pool, ws_store_t *store, ws_list_plan_t *plan,
     docs->handler = handler;
     docs->data = data;
 
+    docs->later.handler = ws_list_docs_later;
+    docs->later.data = docs;
+    docs->later.log = docs->log;
+
     ws_list_text_init(&docs->text, pool);
 
     cln->handler = ws_list_docs_cleanup;
@@ -158,15 +166,41 @@ ws_list_docs_ids(ws_list_docs_t *docs, ws_list_ids_t *ids, ngx_uint_t all)
 ngx_int_t
 ws_list_docs_more(ws_list_docs_t *docs)
 {
+    if (docs->later.timer_set) {
+        ngx_del_timer(&docs->later);
+    }
+
     while (!docs->failed && docs->ids->n && docs->batches < 2
            && ws_list_text_unsent(&docs->text) < WS_LIST_DOCS_UNSENT)
     {
+        if (!ws_redis_room(docs->redis, WS_LIST_DOCS_BATCH)) {
+
+            /* with the end of a batch this is called again anyway */
+
+            if (docs->batches == 0) {
+                ngx_add_timer(&docs->later, WS_LIST_DOCS_LATER);
+            }
+
+            break;
+        }
+
         if (ws_list_docs_batch(docs) != NGX_OK) {
             ws_list_docs_fail(docs);
         }
     }
 
     return docs->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static void
+ws_list_docs_later(ngx_event_t *ev)
+{
+    ws_list_docs_t *docs = ev->data;
+
+    docs->report = 1;
+
+    ws_list_docs_report(docs);
 }
 
 
@@ -607,6 +641,10 @@ ws_list_docs_fail(ws_list_docs_t *docs)
 
     while (docs->ntemplates) {
         ws_dir_unref(&docs->templates[--docs->ntemplates].ref);
+    }
+
+    if (docs->later.timer_set) {
+        ngx_del_timer(&docs->later);
     }
 
     docs->failed = 1;

@@ -6,7 +6,8 @@
  *
  * Two batches are under way at most, and none is asked for while more than
  * WS_LIST_DOCS_UNSENT bytes wait to be sent: a slow reader slows the fetching,
- * and memory does not grow with the number of documents.
+ * and memory does not grow with the number of documents.  Nor is one asked for
+ * when so many other listings have theirs under way that they leave no room.
  *
  * A document is shown as it is when it is fetched.  One that was deleted or
  * has changed its status since its id was found, so that it does not belong to
@@ -36,10 +37,10 @@ typedef struct ws_list_docs_s  ws_list_docs_t;
 
 
 /*
- * The handler is called whenever a batch has been written, or something has
- * failed; it is never called from inside, and may end the request.  Memory is
- * the pool's, which cancels what is under way when it goes; plan and subject
- * must live as long.
+ * The handler is called whenever a batch has been written, there may be room
+ * again, or something has failed; it is never called from inside, and may end
+ * the request.  Memory is the pool's, which cancels what is under way when it
+ * goes; plan and subject must live as long.
  *
  * NULL without memory.
  */
