@@ -574,3 +574,110 @@ ok !-e $dir, 'nothing is left';
 $p->signal('TERM');
 is $p->ended, 0;
 is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 13: lines as long as they may be, many at once, reach the log
+--- location
+client_max_body_size 1m;
+--- scenario
+my $p = provisioner(start => <<'EOC');
+awk 'BEGIN { l = sprintf("%4000s", ""); gsub(/ /, "x", l);
+             for (i = 0; i < 1000; i++) print i " " l }'
+EOC
+
+my $w = create();
+
+ok becomes($w, 'running', 45) or diag $p->log;
+is scalar(lines(latest($w))), 1000;
+$p->signal('KILL');
+
+
+
+=== TEST 14: no room for a job's directory: the build fails, the slot goes on
+--- scenario
+my $tmp = temp_dir() . '/tmp';
+
+mkdir $tmp;
+
+my $p = do {
+    local $ENV{TMPDIR} = $tmp;
+    provisioner(start => "true\n", options => ['--concurrency', 2]);
+};
+
+my $w = create();
+
+ok becomes($w, 'running');
+
+rmdir $tmp or die "$tmp: $!";
+$w = create();
+
+ok becomes($w, 'failed', 40) or diag latest($w)->{status}, $p->log;
+like latest($w)->{job}{error}, qr/No such file/;
+
+mkdir $tmp;
+$w = create();
+
+ok becomes($w, 'running');
+$p->signal('KILL');
+
+
+
+=== TEST 15: a result in any script is no longer than it was written
+--- location
+client_max_body_size 1m;
+--- scenario
+my $p = provisioner(start => <<'EOC');
+python3 - >"$WORKSPACE_OUTPUT" <<'EOP'
+import json, sys
+sys.stdout.buffer.write(json.dumps({"resources": [
+    {"name": "vm", "type": "m", "metadata": [
+        {"key": "k%d" % i, "value": "\u00e9" * 30000} for i in range(8)]}
+]}, ensure_ascii=False).encode())
+EOP
+EOC
+
+my $w = create();
+
+ok becomes($w, 'running', 40) or diag latest($w)->{job}{error}, $p->log;
+$p->signal('KILL');
+
+
+
+=== TEST 16: a state that the environment cannot carry
+--- scenario
+my $p = provisioner(start => <<'EOC', stop => "true\n");
+python3 - >"$WORKSPACE_OUTPUT" <<'EOP'
+import json, sys
+sys.stdout.buffer.write(json.dumps({"state": "\u20ac" * 60000},
+                                   ensure_ascii=False).encode())
+EOP
+EOC
+
+my $w = create();
+
+ok becomes($w, 'running', 40) or diag latest($w)->{job}{error}, $p->log;
+build($w, 'stop');
+ok becomes($w, 'stopped') or diag latest($w)->{job}{error};
+$p->signal('KILL');
+
+
+
+=== TEST 17: an app that asks for a login answers as well
+--- scenario
+my $ok = `python3 -c '
+import importlib.machinery as m, importlib.util as u, sys, threading
+import http.server as h
+sys.dont_write_bytecode = True
+l = m.SourceFileLoader("agent", sys.argv[1])
+a = u.module_from_spec(u.spec_from_loader("agent", l)); l.exec_module(a)
+class H(h.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(401); self.end_headers()
+    def log_message(*a): pass
+s = h.HTTPServer(("127.0.0.1", 0), H)
+threading.Thread(target=s.serve_forever, daemon=True).start()
+print(a.App("x=http://127.0.0.1:%d/" % s.server_port).look())
+' ${\ v('top')}/tools/agent/workspace-agent`;
+
+is $ok, "healthy\n";

@@ -233,3 +233,60 @@ my $c = start_node(name => 'c', http_config => "workspace_redis $url;");
 
 ok wait_for { $c->log(qr/has 1 shards and importing pubsub/) } 10;
 is http($c, GET => '/api/v2/workspaces', { as => 'admin' })->status, 503;
+
+
+
+=== TEST 5: of two at once one is refused, and one that others were before
+--- scenario
+my $url = $again->url;
+my ($head) = do { open my $in, '<', file('c') or die $!; <$in> };
+my $wsctl = $ENV{WSCTL} || v('top') . '/build/wsctl';
+
+# both have found the store empty when the first line comes to either
+
+my $begin = sub {
+    my ($name, $n) = @_;
+
+    open my $in, '|-', "$wsctl import --redis $url 2>" . file("$name.err")
+        or die $!;
+    ok +(wait_for { (() = $again->cmd(qw(CLIENT LIST)) =~ /cmd=scan/g) == $n }
+         5), "$name waits";
+
+    return $in;
+};
+
+my $end = sub {
+    my ($in, $name) = @_;
+
+    syswrite $in, $head . qq{["end",1]\n};
+    close $in;
+
+    my $status = $? >> 8;
+
+    open my $err, '<', file("$name.err") or die $!;
+
+    return ($status, do { local $/; <$err> } // '');
+};
+
+$again->cmd('FLUSHALL');
+
+my @in = ($begin->('one', 1), $begin->('two', 2));
+
+is +($end->($in[0], 'one'))[0], 0;
+
+my ($status, $err) = $end->($in[1], 'two');
+
+is $status, 1;
+like $err, qr/there is data already/;
+
+$again->cmd('FLUSHALL');
+
+my $late = $begin->('late', 1);
+
+is +(wsctl_run(qw(org create acme --redis), $url))[0], 0;
+
+($status, $err) = $end->($late, 'late');
+
+is $status, 1;
+like $err, qr/there is data already/;
+is +(wsctl_run(qw(org list --redis), $url))[0], 0, 'which is served';

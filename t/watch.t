@@ -878,3 +878,38 @@ my $ttl = change($w);
 is news($s)->{json}{ttl_ms}, $ttl;
 is http(GET => path($w) . '/watch', { headers => { 'X-User' => 'bob' } })
    ->status, 404;
+
+
+
+=== TEST 28: Redis comes back with older data, and the subscription is lost
+--- scenario
+my $w = create();
+my $node = start_node(name => 'one', workers => 1);
+my ($s) = opened($node, path($w) . '/watch', { as => 'alice' });
+my $key = key('w', $w->{id});
+
+my $old = change($w, node => $node);
+is news($s)->{json}{ttl_ms}, $old, 'before';
+my $dump = redis_cmd('DUMP', $key);
+
+for (1 .. 3) {
+    my $ttl = change($w, node => $node);
+    is news($s)->{json}{ttl_ms}, $ttl, 'lost later';
+}
+
+redis_cmd('RESTORE', $key, 0, $dump, 'REPLACE');
+redis_cmd(qw(CLIENT KILL TYPE pubsub));
+
+my $e = news($s);
+is $e && $e->{json}{ttl_ms}, $old, 'what Redis has is shown';
+
+my $ttl = change($w, node => $node);
+$e = news($s);
+is $e && $e->{json}{ttl_ms}, $ttl, 'a change after that';
+
+my $n = sse_open($node, path($w) . '/watch', { as => 'alice' });
+is soon($n)->{event}, 'ping';
+$e = soon($n);
+is $e && $e->{json}{ttl_ms}, $ttl, 'one who comes now';
+is http($node, GET => path($w), { as => 'alice' })->json->{ttl_ms}, $ttl,
+   'a reader';

@@ -132,9 +132,9 @@ ws_redis_cmd_t *ws_redis_command(ws_redis_t *redis, ngx_uint_t flags,
     ngx_uint_t argc, ngx_str_t *argv, ws_redis_handler_pt handler, void *data);
 
 /*
- * 1 if, with n commands more, half of the room for those that are pending
- * would still be left to others; 0: better later.  The answer to one that is
- * pending makes room.
+ * 1 if, with n commands more, an eighth of the room for those that are pending
+ * would be taken at most; 0: better later.  The answer to one that is pending
+ * makes room.
  */
 ngx_uint_t ws_redis_room(ws_redis_t *redis, ngx_uint_t n);
 

@@ -95,7 +95,7 @@ ws_redis_room(ws_redis_t *redis, ngx_uint_t n)
         return 0;
     }
 
-    return redis->pending + n <= WS_REDIS_PENDING / 2;
+    return redis->pending + n <= WS_REDIS_PENDING / 8;
 }
 
 

@@ -28,9 +28,9 @@
 
 
 #define WS_LIST_DOCS_BATCH   64         /* documents, at most */
-#define WS_LIST_DOCS_FIRST   16         /* of the first of several batches */
-#define WS_LIST_DOCS_BYTES   (96 * 1024)   /* of a batch, about */
-#define WS_LIST_DOCS_UNSENT  (64 * 1024)
+#define WS_LIST_DOCS_FIRST   8          /* of the first of several batches */
+#define WS_LIST_DOCS_BYTES   (32 * 1024)   /* of a batch, about */
+#define WS_LIST_DOCS_UNSENT  (32 * 1024)
 
 
 typedef struct ws_list_docs_s  ws_list_docs_t;

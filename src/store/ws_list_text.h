@@ -15,7 +15,7 @@
 
 
 /* bytes of a buffer; a piece that is longer has one of its own */
-#define WS_LIST_TEXT_BUFFER  (32 * 1024)
+#define WS_LIST_TEXT_BUFFER  (16 * 1024)
 
 
 typedef struct {

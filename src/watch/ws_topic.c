@@ -26,6 +26,8 @@ static ws_topic_t *ws_topic_create(ws_topics_t *topics, const ws_uuid_t *id,
     ws_meta_t *meta);
 static void ws_topic_destroy(ws_topic_t *topic);
 static void ws_topic_clean(ws_topic_t *topic, ws_subscriber_t *subscriber);
+static void ws_topic_read(ws_topic_t *topic);
+static void ws_topic_restored(ws_topic_t *topic);
 static void ws_topic_ready(void *data);
 static void ws_topic_message(void *data, ngx_str_t *payload);
 static void ws_topic_reread(void *data, ws_state_t *state);
@@ -95,7 +97,7 @@ ws_topic_join(ws_topics_t *topics, ws_subscriber_t *subscriber,
     topic->wanted = 1;
 
     if (state->version < topic->version) {
-        ws_reread_start(topics->rereads, &topic->reread);
+        ws_topic_read(topic);
 
     } else {
         ws_topic_update(topic, state);
@@ -286,7 +288,14 @@ ws_topic_clean(ws_topic_t *topic, ws_subscriber_t *subscriber)
 static void
 ws_topic_ready(void *data)
 {
-    ws_topic_t  *topic = data;
+    ws_topic_read(data);
+}
+
+
+static void
+ws_topic_read(ws_topic_t *topic)
+{
+    topic->floor = topic->version;
 
     ws_reread_start(topic->topics->rereads, &topic->reread);
 }
@@ -334,8 +343,49 @@ ws_topic_reread(void *data, ws_state_t *state)
 {
     ws_topic_t  *topic = data;
 
-    if (state) {
-        ws_topic_update(topic, state);
+    if (state == NULL) {
+        return;
+    }
+
+    /*
+     * What was known when the reading began, and has not been told of since,
+     * is in Redis, unless Redis has lost it.  Of a reading that has been begun
+     * anew the first answer says nothing.
+     */
+
+    if (state->version < topic->floor && topic->version == topic->floor
+        && !topic->reread.queued && topic->reread.cmd == NULL)
+    {
+        ws_topic_restored(topic);
+    }
+
+    ws_topic_update(topic, state);
+}
+
+
+/* Redis came back with older data: that counts, whatever was shown before */
+
+static void
+ws_topic_restored(ws_topic_t *topic)
+{
+    ngx_queue_t      *q;
+    ws_subscriber_t  *subscriber;
+
+    topic->version = 0;
+    topic->floor = 0;
+    topic->wanted = 1;
+
+    ws_topic_forget(topic);
+
+    for (q = ngx_queue_head(&topic->subscribers);
+         q != ngx_queue_sentinel(&topic->subscribers);
+         q = ngx_queue_next(q))
+    {
+        subscriber = ngx_queue_data(q, ws_subscriber_t, queue);
+
+        ws_topic_clean(topic, subscriber);
+
+        subscriber->sent = 0;
     }
 }
 
@@ -411,7 +461,7 @@ ws_topic_template_changed(ws_topic_template_t *template)
         topic = ngx_queue_data(q, ws_topic_t, in_template);
 
         topic->wanted = 1;
-        ws_reread_start(topic->topics->rereads, &topic->reread);
+        ws_topic_read(topic);
     }
 }
 

@@ -59,6 +59,7 @@ struct ws_topic_s {
     ws_uuid_t             owner;
     ws_uuid_t             org;
     int64_t               version;  /* the newest one */
+    int64_t               floor;    /* that, when reading began */
 
     ws_state_t           *state;    /* waits for its template */
     ws_event_t           *event;    /* while there are subscribers without */

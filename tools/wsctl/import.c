@@ -193,8 +193,13 @@ ws_import_line(ws_import_t *import, json_t *line)
 static int
 ws_import_head(ws_import_t *import, json_t *line)
 {
-    ngx_str_t    word;
+    int          rc;
+    ngx_str_t    key, field, word;
+    ws_ctl_t    *ctl;
     const char  *what;
+    ws_reply_t  *reply;
+
+    ctl = import->ctl;
 
     what = json_string_value(json_array_get(line, 0));
 
@@ -206,9 +211,21 @@ ws_import_head(ws_import_t *import, json_t *line)
         return ws_import_bad(import, "of a version that is not known");
     }
 
+    /* the store was empty; it is so still if this is what begins it */
+
+    ngx_str_set(&field, "pubsub");
     ngx_str_set(&word, WS_LAYOUT_IMPORTING);
 
-    return ws_layout_write(import->ctl, word);
+    key = ws_key_dir(ctl->pool, &ctl->ks, "layout", NULL);
+
+    rc = ws_client_command(ctl, &reply, "HSETNX", &key, &field, &word, NULL);
+
+    if (rc == WS_EXIT_OK && reply->integer == 0) {
+        return ws_fail(WS_EXIT_FAILED, "there is data already: somebody else "
+                       "has begun with this store");
+    }
+
+    return rc ? rc : ws_layout_write(ctl, word);
 }
 
 
