@@ -663,21 +663,68 @@ $p->signal('KILL');
 
 
 
-=== TEST 17: an app that asks for a login answers as well
+=== TEST 17: apps: one asks for a login, one hangs, one goes away again
 --- scenario
-my $ok = `python3 -c '
-import importlib.machinery as m, importlib.util as u, sys, threading
-import http.server as h
-sys.dont_write_bytecode = True
-l = m.SourceFileLoader("agent", sys.argv[1])
-a = u.module_from_spec(u.spec_from_loader("agent", l)); l.exec_module(a)
-class H(h.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(401); self.end_headers()
-    def log_message(*a): pass
-s = h.HTTPServer(("127.0.0.1", 0), H)
-threading.Thread(target=s.serve_forever, daemon=True).start()
-print(a.App("x=http://127.0.0.1:%d/" % s.server_port).look())
-' ${\ v('top')}/tools/agent/workspace-agent`;
+my $said = `python3 - ${\ v('top')}/tools/agent/workspace-agent <<'EOP'
+import importlib.machinery, importlib.util, http.server, socket, sys
+import threading, time
 
-is $ok, "healthy\n";
+sys.dont_write_bytecode = True
+loader = importlib.machinery.SourceFileLoader('agent', sys.argv[1])
+agent = importlib.util.module_from_spec(
+    importlib.util.spec_from_loader('agent', loader))
+loader.exec_module(agent)
+
+class Login(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(401)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+server = http.server.HTTPServer(('127.0.0.1', 0), Login)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+silent = socket.create_server(('127.0.0.1', 0))
+
+class Options:
+    url, token, agent = 'http://127.0.0.1:1', 't', 'main'
+    activity = command = None
+    app = ['login=http://127.0.0.1:%d/' % server.server_port,
+           'silent=http://127.0.0.1:%d/' % silent.getsockname()[1]]
+
+a = agent.Agent(Options)
+posts = []
+a.api.post = lambda what, **fields: (posts.append((what, fields))
+                                     or {'interval_ms': 1000})
+
+def tell(text):
+    print(text, flush=True)
+
+def until(condition):
+    end = time.monotonic() + 20
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+def said(slug):
+    return [f['apps'][slug] for what, f in list(posts)
+            if slug in f.get('apps', {})]
+
+def beats():
+    return len([1 for what, f in list(posts) if what == 'heartbeat'])
+
+threading.Thread(target=a.run, daemon=True).start()
+
+tell(until(lambda: 'healthy' in said('login')))
+server.shutdown()
+server.server_close()
+tell(until(lambda: 'unhealthy' in said('login')))
+n = beats()
+tell(until(lambda: beats() >= n + 3))
+tell(said('login')[-2:])
+tell(said('silent'))
+EOP`;
+
+is $said, join '', map { "$_\n" } ('True') x 3,
+    "['healthy', 'unhealthy']", "['initializing']";
