@@ -728,3 +728,27 @@ EOP`;
 
 is $said, join '', map { "$_\n" } ('True') x 3,
     "['healthy', 'unhealthy']", "['initializing']";
+
+
+
+=== TEST 18: Redis has lost lines of a log: the job goes on
+--- scenario
+my $dir = temp_dir();
+my $p = provisioner(start => <<"EOC");
+echo first
+until [ -e $dir/go ]; do sleep 0.05; done
+echo second
+EOC
+
+my $w = create();
+my $b = becomes($w, 'starting');
+
+ok +(wait_for { lines($b) == 1 } 15);
+
+redis_cmd('DEL', key('logs', $b->{id}));
+redis_cmd('HDEL', key('job', $b->{job}{id}), 'n');
+
+open my $go, '>', "$dir/go";
+ok becomes($w, 'running') or diag $p->log;
+is_deeply [ map { $_->{output} } lines($b) ], ['second'];
+$p->signal('KILL');
