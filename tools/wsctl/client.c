@@ -39,7 +39,6 @@ static int ws_client_sendv(ws_ctl_t *ctl, const char *name, va_list ap);
 static int ws_client_keep(ws_client_t *client, ws_node_t *node, ngx_uint_t n,
     ngx_str_t *argv);
 static ngx_uint_t ws_client_keyless(ngx_str_t *argv);
-static int ws_client_error(ws_reply_t *reply);
 static int ws_client_scan_one(ws_ctl_t *ctl, const char *name,
     ngx_str_t *what, ws_scan_pt handler, void *data);
 static int ws_client_page(ws_ctl_t *ctl, ws_reply_t *reply,
@@ -288,7 +287,7 @@ ws_client_receive(ws_ctl_t *ctl, ws_reply_t **reply)
 }
 
 
-static int
+int
 ws_client_error(ws_reply_t *reply)
 {
     /* the states that end by themselves: the same call may succeed later */

@@ -39,6 +39,9 @@ int ws_client_send(ws_ctl_t *ctl, const char *name, ...);
 int ws_client_send_argv(ws_ctl_t *ctl, ngx_uint_t n, ngx_str_t *argv);
 int ws_client_receive(ws_ctl_t *ctl, ws_reply_t **reply);
 
+/* says what an error reply says; the exit status for it */
+int ws_client_error(ws_reply_t *reply);
+
 /*
  * Commands without a key (MULTI) go where the one before them went, or, after
  * this, where the key is.

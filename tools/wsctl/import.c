@@ -449,7 +449,7 @@ ws_import_drain(ws_import_t *import)
         rc = ws_client_receive(import->ctl, &reply);
 
         if (rc == WS_EXIT_OK && reply->type == WS_REPLY_ERROR) {
-            rc = ws_fail(WS_EXIT_FAILED, "Redis: %s", reply->str.data);
+            rc = ws_client_error(reply);
         }
     }
 

@@ -71,7 +71,7 @@ ws_record_reply(ngx_pool_t *pool, ws_reply_t *reply, ws_record_t *rec)
     ngx_str_t  *v;
 
     if (reply->type == WS_REPLY_ERROR) {
-        return ws_fail(WS_EXIT_FAILED, "Redis: %s", reply->str.data);
+        return ws_client_error(reply);
     }
 
     if (reply->type != WS_REPLY_ARRAY || reply->n != 2) {
