@@ -187,23 +187,18 @@ ws_request_cached(ws_request_t *req)
 static ngx_int_t
 ws_request_load(ws_request_t *req)
 {
-    ngx_str_t  argv[8];
+    ngx_str_t  argv[WS_WORKSPACE_ARGS];
 
-    ngx_str_set(&argv[0], "HMGET");
-    argv[1] = ws_key_workspace(ws_request_pool(req), req->store->ks, &req->id);
-    ngx_str_set(&argv[2], "v");
-    ngx_str_set(&argv[3], "m");
-    ngx_str_set(&argv[4], "d");
-    ngx_str_set(&argv[5], "p");
-    ngx_str_set(&argv[6], "l");
-    ngx_str_set(&argv[7], "e");
-
-    if (argv[1].data == NULL) {
+    if (ws_workspace_query(ws_request_pool(req), req->store->ks, &req->id,
+                           argv)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    return ws_request_read(req, req->for_change ? 8 : 5, argv,
-                           ws_request_loaded);
+    return ws_request_read(req, req->for_change ? WS_WORKSPACE_ARGS
+                                                : WS_STATE_ARGS,
+                           argv, ws_request_loaded);
 }
 
 

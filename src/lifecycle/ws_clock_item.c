@@ -113,7 +113,7 @@ failed:
 static ngx_int_t
 ws_clock_item_load(ws_clock_item_t *item)
 {
-    ngx_str_t        argv[8];
+    ngx_str_t        argv[WS_WORKSPACE_ARGS];
     ws_redis_cmd_t  *alive;
 
     item->failed = 0;
@@ -127,21 +127,15 @@ ws_clock_item_load(ws_clock_item_t *item)
         alive = item->cmd;
     }
 
-    ngx_str_set(&argv[0], "HMGET");
-    argv[1] = ws_key_workspace(item->pool, item->store->ks,
-                               &item->due.workspace);
-    ngx_str_set(&argv[2], "v");
-    ngx_str_set(&argv[3], "m");
-    ngx_str_set(&argv[4], "d");
-    ngx_str_set(&argv[5], "p");
-    ngx_str_set(&argv[6], "l");
-    ngx_str_set(&argv[7], "e");
-
     item->cmd = NULL;
 
-    if (argv[1].data) {
-        item->cmd = ws_redis_command(item->store->redis, WS_REDIS_READ, 8,
-                                     argv, ws_clock_item_loaded, item);
+    if (ws_workspace_query(item->pool, item->store->ks, &item->due.workspace,
+                           argv)
+        == NGX_OK)
+    {
+        item->cmd = ws_redis_command(item->store->redis, WS_REDIS_READ,
+                                     WS_WORKSPACE_ARGS, argv,
+                                     ws_clock_item_loaded, item);
     }
 
     if (item->cmd == NULL && alive) {

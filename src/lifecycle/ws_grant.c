@@ -188,23 +188,16 @@ ws_grant_counted(void *data, ws_reply_t *reply)
 static ngx_int_t
 ws_grant_load(ws_grant_run_t *g)
 {
-    ngx_str_t  argv[8];
+    ngx_str_t  argv[WS_WORKSPACE_ARGS];
 
-    ngx_str_set(&argv[0], "HMGET");
-    argv[1] = ws_key_workspace(g->pool, g->pub.store->ks, &g->id);
-    ngx_str_set(&argv[2], "v");
-    ngx_str_set(&argv[3], "m");
-    ngx_str_set(&argv[4], "d");
-    ngx_str_set(&argv[5], "p");
-    ngx_str_set(&argv[6], "l");
-    ngx_str_set(&argv[7], "e");
-
-    if (argv[1].data == NULL) {
+    if (ws_workspace_query(g->pool, g->pub.store->ks, &g->id, argv)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    g->cmd = ws_redis_command(g->pub.store->redis, WS_REDIS_READ, 8, argv,
-                              ws_grant_loaded, g);
+    g->cmd = ws_redis_command(g->pub.store->redis, WS_REDIS_READ,
+                              WS_WORKSPACE_ARGS, argv, ws_grant_loaded, g);
 
     return g->cmd ? NGX_OK : NGX_ERROR;
 }

@@ -418,3 +418,10 @@ ws_redis_timer_handler(ngx_event_t *ev)
 
     ws_redis_timer(redis);
 }
+
+
+uint64_t
+ws_redis_place(ws_redis_t *redis)
+{
+    return redis->conn.place;
+}

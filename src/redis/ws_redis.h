@@ -188,5 +188,11 @@ ngx_uint_t ws_redis_cmd_sent(ws_redis_cmd_t *cmd);
  */
 void ws_redis_close(ws_redis_t *redis);
 
+/*
+ * Which server the connection was open to last: a hash of its address; 0: none
+ * yet, or a cluster.
+ */
+uint64_t ws_redis_place(ws_redis_t *redis);
+
 
 #endif /* _WS_REDIS_H_INCLUDED_ */

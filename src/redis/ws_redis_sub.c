@@ -538,10 +538,3 @@ ws_redis_sub_place(ws_redis_sub_t *sub)
 {
     return sub->conn.place;
 }
-
-
-uint64_t
-ws_redis_place(ws_redis_t *redis)
-{
-    return redis->conn.place;
-}

@@ -131,12 +131,8 @@ void ws_redis_sub_close(ws_redis_sub_t *sub);
  */
 void ws_redis_sub_follow(ws_redis_sub_t *sub, ws_redis_t *redis);
 
-/*
- * Which server the connection was open to last: alike for both if that is the
- * same address; 0: none yet, or a cluster.
- */
+/* as ws_redis_place(), of the connection for subscriptions */
 uint64_t ws_redis_sub_place(ws_redis_sub_t *sub);
-uint64_t ws_redis_place(ws_redis_t *redis);
 
 
 #endif /* _WS_REDIS_SUB_H_INCLUDED_ */

@@ -159,6 +159,23 @@ ws_workspace_show(ws_json_t *w, ws_state_t *state, ws_meta_t *meta,
 
 
 ngx_int_t
+ws_workspace_query(ngx_pool_t *pool, ws_keyspace_t *ks, const ws_uuid_t *id,
+    ngx_str_t argv[WS_WORKSPACE_ARGS])
+{
+    ngx_str_set(&argv[0], "HMGET");
+    argv[1] = ws_key_workspace(pool, ks, id);
+    ngx_str_set(&argv[2], "v");
+    ngx_str_set(&argv[3], "m");
+    ngx_str_set(&argv[4], "d");
+    ngx_str_set(&argv[5], "p");
+    ngx_str_set(&argv[6], "l");
+    ngx_str_set(&argv[7], "e");
+
+    return argv[1].data ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
 ws_workspace_load(ngx_pool_t *pool, const ws_uuid_t *id, ws_reply_t *reply,
     ws_workspace_t **wp)
 {

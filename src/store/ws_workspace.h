@@ -115,6 +115,17 @@ void ws_workspace_show(ws_json_t *w, ws_state_t *state, ws_meta_t *meta,
 /* Writing: load or make, change, commit. */
 
 /*
+ * The command whose reply is for ws_workspace_load(): HMGET key v m d p l e;
+ * the first WS_STATE_ARGS words are one for ws_state_from_reply().
+ * NGX_OK or NGX_ERROR.
+ */
+#define WS_WORKSPACE_ARGS  8
+#define WS_STATE_ARGS      5
+
+ngx_int_t ws_workspace_query(ngx_pool_t *pool, ws_keyspace_t *ks,
+    const ws_uuid_t *id, ngx_str_t argv[WS_WORKSPACE_ARGS]);
+
+/*
  * Takes the reply to HMGET key v m d p l e, and maybe more; without l and e
  * what is loaded is only to be looked at, not to be committed.
  * NGX_OK, NGX_DECLINED no such workspace, NGX_ERROR.
