@@ -331,6 +331,9 @@ works('signed in', $node);
 
     $ENV{WORKSPACE_SENTINEL_AUTH} = 'asker:wrong';
     is +(wsctl_run(qw(user list)))[0], 3;
+
+    $ENV{WORKSPACE_SENTINEL_AUTH} = 't0p';
+    is +(wsctl_run(qw(user list)))[0], 2, 'a colon is missing';
 }
 
 $_->cmd(qw(ACL SETUSER asker >other <t0p)) for @{ $s->{sentinels} };
