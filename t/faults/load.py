@@ -13,6 +13,7 @@ import re
 import time
 
 TIMEOUT = 30            # seconds; whoever needs longer hangs
+WENT_BACK = " went back:"
 
 
 class Broken(Exception):
@@ -313,7 +314,7 @@ class Watcher:
             return
         version = int(version[1])
         if version < self.version:
-            self.tally.bad(f"watch {self.wid}: {version} "
+            self.tally.bad(f"watch {self.wid}{WENT_BACK} {version} "
                            f"after {self.version}")
         self.version = version
         w = json.loads(data[1])
