@@ -4,6 +4,7 @@
 # make asan       the tests with AddressSanitizer and UBSan
 # make asan-faults   the faults below with the same
 # make valgrind   the tests, with nginx and the units in valgrind
+# make valgrind-faults   the faults below with nginx in valgrind
 # make fuzz       every fuzzer for FUZZ_SECONDS
 # make bench      side by side with peers, see docs/performance.md
 # make faults     Redis and workers killed under load, about 20 minutes
@@ -93,8 +94,9 @@ BENCH = $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
 
 .PHONY: all deps module wsctl units test check lint style cppcheck asan \
-        asan-check asan-faults asan-break fuzz bench bench-tools faults \
-        break run clean
+        asan-check asan-faults asan-break valgrind valgrind-faults \
+        valgrind-check valgrind-break fuzz bench bench-tools faults break \
+        run clean
 
 all: $(MODULE) $(if $(WSCTL_SRCS),$(WSCTL))
 
@@ -226,14 +228,22 @@ asan-check asan-break: asan-%: $(BUILD)/stay_loaded.so
 
 VALGRIND_T = $(sort $(UNITS)) $(filter-out t/run.t,$(sort $(wildcard t/*.t)))
 
-.PHONY: valgrind
 valgrind:
 	tools/install-deps valgrind
 	+$(MAKE) --no-print-directory -j$(JOBS) all units
+	+$(MAKE) --no-print-directory valgrind-check
+
+valgrind-faults:
+	tools/install-deps valgrind
+	tools/install-deps faults
+	+$(MAKE) --no-print-directory -j$(JOBS) all
+	+$(MAKE) --no-print-directory valgrind-break
+
+valgrind-check valgrind-break: valgrind-%:
 	$(Q)rm -rf $(BUILD)/valgrind && mkdir -p $(BUILD)/valgrind
 	$(Q)+WORKSPACE_SANITIZED='$(abspath $(BUILD)/valgrind)' \
 	    WORKSPACE_VALGRIND=1 WS_NGINX='$(NGINX)' \
-	    $(MAKE) --no-print-directory check T='$(or $(T),$(VALGRIND_T))' \
+	    $(MAKE) --no-print-directory $* T='$(or $(T),$(VALGRIND_T))' \
 	        NGINX='$(CURDIR)/t/lib/nginx-valgrind'
 
 

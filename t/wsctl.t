@@ -506,3 +506,53 @@ until (waitpid $pid, POSIX::WNOHANG()) {
 
 cmp_ok $n, '>', 10, 'there were changes meanwhile';
 is -s $name, 0, 'none was taken for a fault';
+
+
+
+=== TEST 13: two begin a store at once
+--- scenario
+
+# both have seen that it is new, and wait to write
+
+sub begun_by_both {
+    my ($prefix, @shards) = @_;
+    my @out = map { temp_dir() . "/begun-$prefix-$_" } 0, 1;
+    my @pid;
+
+    redis_cmd(qw(CLIENT PAUSE 60000 WRITE));
+
+    for my $i (0, 1) {
+        $pid[$i] = fork // die "fork: $!";
+
+        if ($pid[$i] == 0) {
+            open STDOUT, '>', '/dev/null';
+            open STDERR, '>', $out[$i];
+            $ENV{WORKSPACE_REDIS} = v('redis.url');
+            exec $ENV{WSCTL} || v('top') . '/build/wsctl',
+                 '--prefix', "$prefix:", '--shards', $shards[$i],
+                 'org', 'create', "one-$i"
+                or POSIX::_exit(127);
+        }
+    }
+
+    wait_for { redis_cmd(qw(INFO clients)) =~ /blocked_clients:2\r/ };
+    redis_cmd(qw(CLIENT UNPAUSE));
+
+    return map {
+        waitpid $pid[$_], 0;
+        [$? >> 8, do { local (@ARGV, $/) = $out[$_]; <> }]
+    } 0, 1;
+}
+
+my @done = begun_by_both('same', 2, 2);
+
+is $_->[0], 0, 'of the same shards: done' for @done;
+is redis_cmd(qw(HLEN same:{dir}:orgs)), 2, 'both are there';
+
+@done = sort { $a->[0] <=> $b->[0] } begun_by_both('other', 2, 4);
+
+is $done[0][0], 0, 'of other shards: one has begun it';
+is $done[1][0], 1, 'the other fails';
+like $done[1][1], qr/the data has [24] shards, not [24]/, 'and says why';
+is redis_cmd(qw(HLEN other:{dir}:orgs)), 1, 'with nothing done';
+is wsctl(qw(--prefix other: check)), '', 'the store is whole';

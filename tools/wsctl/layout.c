@@ -19,6 +19,8 @@ ws_layout_read(ws_ctl_t *ctl)
     ngx_str_t    key, users, fs, fp, shards, pubsub;
     ws_reply_t  *reply;
 
+    ctl->fresh = 0;
+
     ngx_str_set(&fs, "shards");
     ngx_str_set(&fp, "pubsub");
 
@@ -117,6 +119,7 @@ ws_layout_add(ws_ctl_t *ctl, ws_txn_t *txn)
     shards = ws_int_str(ctl->pool, ctl->ks.shards);
     pubsub = ws_keyspace_pubsub(&ctl->ks);
 
+    ws_txn_require_absent(txn, key, fp);
     ws_txn_command(txn, "HSET", key, 4, &fs, &shards, &fp, &pubsub);
 }
 

@@ -25,7 +25,10 @@ int ws_layout_read(ws_ctl_t *ctl);
 /* writes it, with such a word; any exit status */
 int ws_layout_write(ws_ctl_t *ctl, ngx_str_t pubsub);
 
-/* adds it to a transaction if the store has none, to be called after that */
+/*
+ * Adds it to a transaction if the store had none when the layout was read;
+ * the transaction then fails if it has one by now.
+ */
 void ws_layout_add(ws_ctl_t *ctl, ws_txn_t *txn);
 
 

@@ -8,7 +8,6 @@
 #include <ngx_core.h>
 #include "client.h"
 #include "commands.h"
-#include "layout.h"
 #include "record.h"
 
 
@@ -21,8 +20,7 @@ ws_org_create_run(ws_ctl_t *ctl)
 {
     int        rc;
     ws_org_t   org;
-    ws_txn_t   txn;
-    ngx_str_t  key, lower, id, d;
+    ngx_str_t  id, d;
 
     rc = ws_record_name_valid("an organization", &ctl->arg);
     if (rc != WS_EXIT_OK) {
@@ -38,21 +36,10 @@ ws_org_create_run(ws_ctl_t *ctl)
         return rc;
     }
 
-    key = ws_key_dir(ctl->pool, &ctl->ks, "orgs", NULL);
-    lower = ws_lower_str(ctl->pool, &org.name);
     id = ws_uuid_str(ctl->pool, &org.id);
     d = ws_org_write(ctl->pool, &org);
 
-    if (ws_txn_init(&txn, ctl->pool) != NGX_OK) {
-        return ws_no_memory();
-    }
-
-    ws_txn_require_absent(&txn, key, lower);
-    ws_txn_command(&txn, "HSET", key, 2, &lower, &id);
-    ws_record_add(ctl, &txn, "org", id, d);
-    ws_layout_add(ctl, &txn);
-
-    rc = ws_record_commit(ctl, &txn, 1);
+    rc = ws_record_create(ctl, "orgs", "org", org.name, id, d);
 
     if (rc == WS_RECORD_TAKEN) {
         return ws_fail(WS_EXIT_FAILED, "there is an organization \"%s\" "

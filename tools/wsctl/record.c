@@ -8,6 +8,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ws_name.h"
+#include "layout.h"
 #include "record.h"
 
 
@@ -290,6 +291,48 @@ ws_record_add(ws_ctl_t *ctl, ws_txn_t *txn, const char *kind, ngx_str_t id,
     ws_txn_require_absent(txn, key, fv);
     ws_txn_command(txn, "HSET", key, 4, &fv, &v, &fd, &d);
     ws_record_announce(ctl, txn, kind, &id);
+}
+
+
+int
+ws_record_create(ws_ctl_t *ctl, const char *index, const char *kind,
+    ngx_str_t name, ngx_str_t id, ngx_str_t d)
+{
+    int         rc;
+    ws_txn_t    txn;
+    ngx_str_t   key, lower;
+    ngx_uint_t  tries;
+
+    key = ws_key_dir(ctl->pool, &ctl->ks, index, NULL);
+    lower = ws_lower_str(ctl->pool, &name);
+
+    for (tries = 0; tries < WS_CTL_TRIES; tries++) {
+
+        if (ws_txn_init(&txn, ctl->pool) != NGX_OK) {
+            return ws_no_memory();
+        }
+
+        ws_txn_require_absent(&txn, key, lower);
+        ws_txn_command(&txn, "HSET", key, 2, &lower, &id);
+        ws_record_add(ctl, &txn, kind, id, d);
+        ws_layout_add(ctl, &txn);
+
+        rc = ws_record_commit(ctl, &txn, 1);
+
+        if (rc != WS_RECORD_LOST) {
+            return rc;
+        }
+
+        /* somebody else has begun this store, with other shards perhaps */
+
+        rc = ws_layout_read(ctl);
+
+        if (rc != WS_EXIT_OK) {
+            return rc;
+        }
+    }
+
+    return ws_record_give_up();
 }
 
 

@@ -79,6 +79,14 @@ typedef int (*ws_record_pt)(ws_ctl_t *ctl, ngx_pool_t *pool,
 int ws_record_each(ws_ctl_t *ctl, const char *kind, ngx_array_t *names,
     ws_record_pt handler, void *data);
 
+/*
+ * Commits a new organization or user, whose name is to be in the hash "index"
+ * of the directory; with the layout if it is the first of the store.  Also
+ * WS_RECORD_TAKEN.
+ */
+int ws_record_create(ws_ctl_t *ctl, const char *index, const char *kind,
+    ngx_str_t name, ngx_str_t id, ngx_str_t d);
+
 /* writes: a new record, a changed one, one that goes; and its announcement */
 void ws_record_add(ws_ctl_t *ctl, ws_txn_t *txn, const char *kind,
     ngx_str_t id, ngx_str_t d);

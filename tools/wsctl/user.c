@@ -8,7 +8,6 @@
 #include <ngx_core.h>
 #include "client.h"
 #include "commands.h"
-#include "layout.h"
 #include "record.h"
 
 
@@ -37,8 +36,7 @@ int
 ws_user_create_run(ws_ctl_t *ctl)
 {
     int        rc;
-    ws_txn_t   txn;
-    ngx_str_t  key, lower, id, d;
+    ngx_str_t  id, d;
     ws_user_t  user;
 
     ngx_memzero(&user, sizeof(ws_user_t));
@@ -71,21 +69,10 @@ ws_user_create_run(ws_ctl_t *ctl)
         return rc;
     }
 
-    key = ws_key_dir(ctl->pool, &ctl->ks, "users", NULL);
-    lower = ws_lower_str(ctl->pool, &user.username);
     id = ws_uuid_str(ctl->pool, &user.id);
     d = ws_user_write(ctl->pool, &user);
 
-    if (ws_txn_init(&txn, ctl->pool) != NGX_OK) {
-        return ws_no_memory();
-    }
-
-    ws_txn_require_absent(&txn, key, lower);
-    ws_txn_command(&txn, "HSET", key, 2, &lower, &id);
-    ws_record_add(ctl, &txn, "user", id, d);
-    ws_layout_add(ctl, &txn);
-
-    rc = ws_record_commit(ctl, &txn, 1);
+    rc = ws_record_create(ctl, "users", "user", user.username, id, d);
 
     if (rc == WS_RECORD_TAKEN) {
         return ws_fail(WS_EXIT_FAILED, "there is a user \"%s\" already",
