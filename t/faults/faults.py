@@ -73,9 +73,12 @@ async def start_watchers(clients, nodes, tally, total):
 async def end_watchers(clients, watchers, tally):
     """each must come to the state that is stored"""
     state = {}
+    end = time.time() + 30
     for c in clients:
         for wid in c.names:
-            status, answer = await c.ask("GET", f"/workspaces/{wid}")
+            status = None
+            while status is None and time.time() < end:     # 503
+                status, answer = await c.ask("GET", f"/workspaces/{wid}")
             if status == 200:
                 state[wid] = json.loads(answer)["name"]
     try:
