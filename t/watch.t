@@ -913,3 +913,32 @@ $e = soon($n);
 is $e && $e->{json}{ttl_ms}, $ttl, 'one who comes now';
 is http($node, GET => path($w), { as => 'alice' })->json->{ttl_ms}, $ttl,
    'a reader';
+
+
+
+=== TEST 29: a version is lost and given away again before it is missed
+--- scenario
+my $w = create();
+my $node = start_node(name => 'one', workers => 1);
+my ($s) = opened($node, path($w) . '/watch', { as => 'alice' });
+my $key = key('w', $w->{id});
+
+my $dump = redis_cmd('DUMP', $key);
+my $lost = change($w, node => $node);
+is news($s)->{json}{ttl_ms}, $lost, 'before';
+my $version = redis_cmd('HGET', $key, 'v');
+
+redis_cmd('RESTORE', $key, 0, $dump, 'REPLACE');
+my $ttl = change($w, node => $node);
+is redis_cmd('HGET', $key, 'v'), $version, 'the same version again';
+redis_cmd(qw(CLIENT KILL TYPE pubsub));
+
+my $e = news($s);
+is $e && $e->{json}{ttl_ms}, $ttl, 'what Redis has is shown';
+
+# and is not shown twice
+
+redis_cmd(qw(CLIENT KILL TYPE pubsub));
+$ttl = change($w, node => $node);
+$e = news($s);
+is $e && $e->{json}{ttl_ms}, $ttl, 'a change after that';

@@ -349,12 +349,16 @@ ws_topic_reread(void *data, ws_state_t *state)
 
     /*
      * What was known when the reading began, and has not been told of since,
-     * is in Redis, unless Redis has lost it.  Of a reading that has been begun
-     * anew the first answer says nothing.
+     * is in Redis, unless Redis has lost it, and perhaps given its version to
+     * another change since then.  Of a reading that has been begun anew the
+     * first answer says nothing.
      */
 
-    if (state->version < topic->floor && topic->version == topic->floor
-        && !topic->reread.queued && topic->reread.cmd == NULL)
+    if (topic->version == topic->floor
+        && !topic->reread.queued && topic->reread.cmd == NULL
+        && (state->version < topic->floor
+            || (state->version == topic->floor
+                && ws_topic_digest(state) != topic->digest)))
     {
         ws_topic_restored(topic);
     }

@@ -43,7 +43,13 @@ ws_topic_update(ws_topic_t *topic, ws_state_t *state)
         return;
     }
 
-    topic->version = state->version;
+    /* of two states of one version a reading decides: ws_topic_reread() */
+
+    if (state->version > topic->version) {
+        topic->version = state->version;
+        topic->digest = ws_topic_digest(state);
+    }
+
     topic->owner = meta.owner;
     topic->org = meta.org;
 
@@ -59,6 +65,14 @@ ws_topic_update(ws_topic_t *topic, ws_state_t *state)
 
     ws_topic_forget(topic);
     ws_topic_template_release(topic->template);
+}
+
+
+uint32_t
+ws_topic_digest(ws_state_t *state)
+{
+    return ngx_murmur_hash2(state->m.data, state->m.len)
+           ^ ngx_murmur_hash2(state->d.data, state->d.len);
 }
 
 

@@ -60,6 +60,7 @@ struct ws_topic_s {
     ws_uuid_t             org;
     int64_t               version;  /* the newest one */
     int64_t               floor;    /* that, when reading began */
+    uint32_t              digest;   /* of the newest one's state */
 
     ws_state_t           *state;    /* waits for its template */
     ws_event_t           *event;    /* while there are subscribers without */
@@ -71,6 +72,9 @@ struct ws_topic_s {
 
 /* shows a state that was read or published (borrowed), if it is news */
 void ws_topic_update(ws_topic_t *topic, ws_state_t *state);
+
+/* tells states of one version apart, in all likelihood */
+uint32_t ws_topic_digest(ws_state_t *state);
 
 /* drops the state that waits for its template */
 void ws_topic_forget(ws_topic_t *topic);
