@@ -343,7 +343,7 @@ ws_redis_closed(void *data, ngx_uint_t lost)
 
     while (!ngx_queue_empty(&failed)) {
         q = ngx_queue_head(&failed);
-        ws_redis_finish(ngx_queue_data(q, ws_redis_cmd_t, queue), NULL);
+        ws_redis_unanswered(ngx_queue_data(q, ws_redis_cmd_t, queue));
     }
 
     ws_redis_timer(redis);
@@ -405,7 +405,7 @@ ws_redis_timer_handler(ngx_event_t *ev)
         }
 
         if (cmd->put == 0) {
-            ws_redis_finish(cmd, NULL);
+            ws_redis_unanswered(cmd);
             continue;
         }
 

@@ -80,7 +80,8 @@ struct ws_redis_cmd_s {
     uint64_t                    serial;
     ngx_queue_t                 order;      /* displaced */
     ws_reply_t                  reply;      /* held back, .. */
-    ngx_pool_t                 *arena;      /* .. and what it points into */
+    ngx_pool_t                 *arena;      /* .. what it points into, or NULL:
+                                             * there is none */
 };
 
 
@@ -88,6 +89,12 @@ struct ws_redis_cmd_s {
  * Ends a command: calls its handler with reply, unless cancelled, frees it.
  */
 void ws_redis_finish(ws_redis_cmd_t *cmd, ws_reply_t *reply);
+
+/*
+ * No reply will come for cmd: ends it, in a cluster as soon as the commands
+ * before it have ended.
+ */
+void ws_redis_unanswered(ws_redis_cmd_t *cmd);
 
 /*
  * A reply has come for cmd: ends it, unless the cluster has a say in that.

@@ -10,8 +10,8 @@
  * who issue several at once rely on.  A node's connection sees to that, but
  * not where one command was sent on to another node, by ASK, and a later one
  * was not, as its key is still here.  So a command that is sent on is
- * displaced until it ends, and replies to later ones of its slot are held
- * back.
+ * displaced until it ends, and the ends of later ones of its slot, with a reply
+ * or without, are held back.
  */
 
 
@@ -31,7 +31,11 @@ static ngx_int_t ws_redis_route_redirect(ws_redis_cmd_t *cmd,
 static ngx_int_t ws_redis_route_send(ws_redis_cmd_t *cmd, ws_redis_t *target,
     ngx_uint_t ask);
 static void ws_redis_route_wait(ws_redis_cmd_t *cmd);
-static ngx_uint_t ws_redis_route_early(ws_redis_cmd_t *cmd);
+static ngx_uint_t ws_redis_route_displaced(ws_redis_t *front,
+    ws_redis_cmd_t *cmd);
+static ngx_uint_t ws_redis_route_early(ws_redis_t *front,
+    ws_redis_cmd_t *cmd);
+static void ws_redis_route_hold(ws_redis_t *front, ws_redis_cmd_t *cmd);
 static void ws_redis_route_again(ngx_event_t *ev);
 static void ws_redis_route_settle(ngx_event_t *ev);
 
@@ -139,24 +143,34 @@ ws_redis_route_reply(ws_redis_cmd_t *cmd, ws_reply_t *reply)
         return NGX_DONE;
     }
 
-    if (!ws_redis_route_early(cmd)) {
+    redis = cmd->redis;
+
+    if (!ws_redis_route_early(redis->front, cmd)) {
         return NGX_OK;
     }
-
-    /* its deadline is kept by the one that it waits for, which is earlier */
-
-    redis = cmd->redis;
 
     cmd->reply = *reply;
     cmd->arena = ws_reader_keep(redis->conn.reader);
 
-    ngx_queue_remove(&cmd->by_deadline);
-    ngx_queue_init(&cmd->by_deadline);
-
-    ngx_queue_remove(&cmd->queue);
-    ngx_queue_insert_tail(&redis->front->held, &cmd->queue);
+    ws_redis_route_hold(redis->front, cmd);
 
     return NGX_DONE;
+}
+
+
+void
+ws_redis_unanswered(ws_redis_cmd_t *cmd)
+{
+    ws_redis_t  *front;
+
+    front = cmd->redis->cluster ? cmd->redis : cmd->redis->front;
+
+    if (front && cmd->handler && ws_redis_route_early(front, cmd)) {
+        ws_redis_route_hold(front, cmd);
+        return;
+    }
+
+    ws_redis_finish(cmd, NULL);
 }
 
 
@@ -273,13 +287,10 @@ ws_redis_route_wait(ws_redis_cmd_t *cmd)
 /* whether a command of the same slot that came before it is displaced */
 
 static ngx_uint_t
-ws_redis_route_early(ws_redis_cmd_t *cmd)
+ws_redis_route_displaced(ws_redis_t *front, ws_redis_cmd_t *cmd)
 {
-    ws_redis_t      *front;
     ngx_queue_t     *q;
     ws_redis_cmd_t  *other;
-
-    front = cmd->redis->front;
 
     for (q = ngx_queue_head(&front->displaced);
          q != ngx_queue_sentinel(&front->displaced);
@@ -293,6 +304,59 @@ ws_redis_route_early(ws_redis_cmd_t *cmd)
     }
 
     return 0;
+}
+
+
+/* or is held back itself */
+
+static ngx_uint_t
+ws_redis_route_early(ws_redis_t *front, ws_redis_cmd_t *cmd)
+{
+    ngx_queue_t     *q;
+    ws_redis_cmd_t  *other;
+
+    for (q = ngx_queue_head(&front->held);
+         q != ngx_queue_sentinel(&front->held);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ws_redis_cmd_t, queue);
+
+        if (other->slot == cmd->slot && other->serial < cmd->serial) {
+            return 1;
+        }
+    }
+
+    return ws_redis_route_displaced(front, cmd);
+}
+
+
+/*
+ * Its deadline is kept by the one that it waits for, which is earlier.  The
+ * list is in the order of issue.
+ */
+
+static void
+ws_redis_route_hold(ws_redis_t *front, ws_redis_cmd_t *cmd)
+{
+    ngx_queue_t     *q;
+    ws_redis_cmd_t  *other;
+
+    ngx_queue_remove(&cmd->by_deadline);
+    ngx_queue_init(&cmd->by_deadline);
+    ngx_queue_remove(&cmd->queue);
+
+    for (q = ngx_queue_last(&front->held);
+         q != ngx_queue_sentinel(&front->held);
+         q = ngx_queue_prev(q))
+    {
+        other = ngx_queue_data(q, ws_redis_cmd_t, queue);
+
+        if (other->serial < cmd->serial) {
+            break;
+        }
+    }
+
+    ngx_queue_insert_after(q, &cmd->queue);
 }
 
 
@@ -334,12 +398,12 @@ ws_redis_route_settle(ngx_event_t *ev)
 
         cmd = ngx_queue_data(q, ws_redis_cmd_t, queue);
 
-        if (ws_redis_route_early(cmd)) {
+        if (ws_redis_route_displaced(front, cmd)) {
             q = ngx_queue_next(q);
             continue;
         }
 
-        ws_redis_finish(cmd, &cmd->reply);
+        ws_redis_finish(cmd, cmd->arena ? &cmd->reply : NULL);
 
         /* its handler may have done anything to the list */
 
@@ -384,7 +448,7 @@ ws_redis_route_known(ws_redis_t *front)
         }
 
         if (target == NULL) {
-            ws_redis_finish(cmd, NULL);
+            ws_redis_unanswered(cmd);
             continue;
         }
 

@@ -15,6 +15,11 @@ package WorkspaceTest::Proxy;
 #                              connection is closed instead of its answer
 #     $proxy->was_cut          1 once that has happened
 #
+# With (rewrite => sub { my (@words) = @_; ... }) each command goes to Redis as
+# what the code returns, a list of words; () closes the connection, after what
+# Redis says next if there were commands before it in the same bytes.  The code
+# is called in the proxy.
+#
 # It is told by files: the proxy is a process of its own.
 
 use strict;
@@ -124,7 +129,14 @@ sub serve {
                 part($read, \%peer, $sock);
 
             } elsif ($p->{up}) {
-                $self->upwards($p, $bytes);
+                $bytes = $self->rewritten($p, $bytes);
+
+                if ($p->{last} && $bytes eq '') {
+                    part($read, \%peer, $sock);
+
+                } else {
+                    $self->upwards($p, $bytes);
+                }
 
             } elsif ($peer{fileno $p->{socket}}{cut}) {
                 part($read, \%peer, $sock);
@@ -137,6 +149,9 @@ sub serve {
 
             } else {
                 put($p->{socket}, $bytes);
+
+                part($read, \%peer, $sock)
+                    if $peer{fileno $p->{socket}}{last};
             }
         }
 
@@ -151,8 +166,48 @@ sub serve {
 }
 
 
+# whole commands, as they are to be
+
+sub rewritten {
+    my ($self, $p, $bytes) = @_;
+
+    my $rewrite = $self->{rewrite} or return $bytes;
+    my $out = '';
+
+    $p->{in} .= $bytes;
+
+    while ($p->{in} =~ /\A\*(\d+)\r\n/) {
+        my ($n, $at, @words) = ($1, $+[0]);
+
+        while (@words < $n) {
+            substr($p->{in}, $at) =~ /\A\$(\d+)\r\n/ or last;
+            $at += $+[0];
+            last if length $p->{in} < $at + $1 + 2;
+            push @words, substr $p->{in}, $at, $1;
+            $at += $1 + 2;
+        }
+
+        last if @words < $n;
+
+        substr($p->{in}, 0, $at) = '';
+
+        if (!(@words = $rewrite->(@words))) {
+            $p->{last} = 1;
+            last;
+        }
+
+        $out .= '*' . @words . "\r\n"
+                . join '', map { '$' . length($_) . "\r\n$_\r\n" } @words;
+    }
+
+    return $out;
+}
+
+
 sub upwards {
     my ($self, $p, $bytes) = @_;
+
+    return if $bytes eq '';
 
     if (defined $p->{held} || $self->wish('hold', $bytes)) {
         $p->{held} .= $bytes;
