@@ -448,3 +448,57 @@ for my $worker ($node->workers) {
 
     kill 'CONT', $worker;
 }
+
+
+
+=== TEST 8: a node whose clock is wrong goes by Redis' from its first answer on
+--- timeout: 60
+--- scenario
+
+# Redis is ten minutes behind; no worker claims what is due, which tells the
+# time as well
+
+my $port = free_port();
+
+my $proxy = WorkspaceTest::Proxy->new(to => redis()->port, port => $port,
+                                      rewrite => sub {
+    my (@words) = @_;
+
+    return @words if $words[0] !~ /^EVAL/i;
+
+    $words[1] = '0' x 40 if $words[0] eq 'EVALSHA';
+    $words[1] = "return redis.error_reply('ERR no claims')"
+        if $words[1] =~ /BYSCORE/ && $words[1] =~ /'TIME'/;
+    $words[1] =~ s/redis\.call\('TIME'\)/{redis.call('TIME')[1] - 600,
+                                          redis.call('TIME')[2]}/;
+
+    return @words;
+});
+
+my $node = start_node(name => 'ahead', workers => 1, http_config =>
+    "workspace_redis redis://127.0.0.1:$port;");
+
+v('short.token', wsctl(qw(token create alice --lifetime 1s)));
+
+my $expired = now_ms() + 1000;
+
+my $w = http($node, POST => '/api/v2/organizations/' . v('acme.id')
+             . '/members/me/workspaces',
+             { as => 'alice', body => { name => 'behind',
+                                        template_id => v('docker.id') } })
+        ->json;
+my $ahead = ms($w->{created_at}) - (now_ms() - 600_000);
+
+cmp_ok abs $ahead, '<', 60_000, 'the time of a document';
+
+wait_for { now_ms() > $expired };
+
+my $s = sse_open($node, "/api/v2/workspaces/$w->{id}/watch",
+                 { as => 'short' });
+is $s->status, 200, 'a token lives until Redis says that it is over';
+
+# the second ping comes after the right to watch was checked
+
+my $pings = 0;
+ok $s->wait_event(20, sub { $_->{event} eq 'ping' && ++$pings == 2 }),
+   'and so does its stream';

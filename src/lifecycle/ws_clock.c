@@ -31,7 +31,6 @@ static void ws_clock_next(ws_clock_t *clock);
 static ngx_int_t ws_clock_claim(ws_clock_t *clock);
 static void ws_clock_claimed(void *data, ws_reply_t *reply);
 static ngx_uint_t ws_clock_answered(ws_clock_t *clock, ws_reply_t *reply);
-static void ws_clock_sync(ws_clock_t *clock, int64_t now_ms);
 static void ws_clock_cleanup(void *data);
 static void ws_clock_item_done(void *data);
 
@@ -196,7 +195,7 @@ ws_clock_claimed(void *data, ws_reply_t *reply)
     /* of a cluster's clocks one is to be told from all nodes of nginx */
 
     if (clock->shard == 0) {
-        ws_clock_sync(clock, now_ms);
+        ws_store_sync(clock->store, now_ms, ws_redis_cmd_elapsed(clock->cmd));
     }
 
     clock->cmd = NULL;
@@ -267,35 +266,5 @@ ws_clock_next(ws_clock_t *clock)
         if (ws_clock_claim(clock) == NGX_OK) {
             return;
         }
-    }
-}
-
-
-/*
- * Redis read its clock between the command's issue and its reply: what is
- * known of the difference is not changed unless that shows it to be wrong, so
- * that the time these take does not make it jump.
- */
-
-static void
-ws_clock_sync(ws_clock_t *clock, int64_t now_ms)
-{
-    int64_t      least_ms, most_ms;
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    least_ms = now_ms - ((int64_t) tp->sec * 1000 + tp->msec);
-    most_ms = least_ms + ws_redis_cmd_elapsed(clock->cmd) / 1000;
-
-    /* the time that nginx keeps may be a turn of the event loop old */
-
-    most_ms += 1;
-
-    if (clock->store->offset_ms < least_ms) {
-        clock->store->offset_ms = least_ms;
-
-    } else if (clock->store->offset_ms > most_ms) {
-        clock->store->offset_ms = most_ms;
     }
 }

@@ -6,12 +6,12 @@
  * to the node that has its slot; MOVED and ASK mean that it was not executed
  * and where it is to go, TRYAGAIN that half of its keys are on their way.
  *
- * Commands of one slot are answered in the order of their issue, which those
- * who issue several at once rely on.  A node's connection sees to that, but
- * not where one command was sent on to another node, by ASK, and a later one
- * was not, as its key is still here.  So a command that is sent on is
- * displaced until it ends, and the ends of later ones of its slot, with a reply
- * or without, are held back.
+ * Commands of one slot end in the order of their issue, which those who issue
+ * several at once rely on.  A node's connection sees to that, but not where
+ * one command was sent on to another node, by ASK, and a later one was not, as
+ * its key is still here.  So a command that is sent on is displaced until it
+ * ends, and the ends of later ones of its slot, with a reply or without, are
+ * held back.
  */
 
 

@@ -30,6 +30,18 @@ static void ws_layout_judge(ws_layout_t *layout, const char *where,
     ngx_str_t *shards, ngx_str_t *pubsub);
 
 
+/*
+ * The whole text each time: a NOSCRIPT would let others pass.  In a cluster a
+ * command goes by its first argument, which this is: so it names the tag.
+ */
+
+static ngx_str_t  ws_layout_script = ngx_string(
+    "-- {dir}\n"
+    "local l = redis.call('HMGET', KEYS[1], 'shards', 'pubsub')\n"
+    "local t = redis.call('TIME')\n"
+    "return {l[1], l[2], t[1] * 1000 + math.floor(t[2] / 1000)}\n");
+
+
 ws_layout_t *
 ws_layout_create(ngx_pool_t *pool, ws_store_t *store)
 {
@@ -89,10 +101,10 @@ ws_layout_look(ngx_event_t *ev)
         return;
     }
 
-    ngx_str_set(&argv[0], "HMGET");
-    argv[1] = layout->key;
-    ngx_str_set(&argv[2], "shards");
-    ngx_str_set(&argv[3], "pubsub");
+    ngx_str_set(&argv[0], "EVAL");
+    argv[1] = ws_layout_script;
+    ngx_str_set(&argv[2], "1");
+    argv[3] = layout->key;
 
     layout->cmd = ws_redis_command(layout->store->redis, WS_REDIS_READ, 4,
                                    argv, ws_layout_read, layout);
@@ -104,13 +116,24 @@ ws_layout_read(void *data, ws_reply_t *reply)
 {
     ws_layout_t *layout = data;
 
-    ngx_str_t    shards, pubsub;
-    const char  *where;
+    ngx_str_t        shards, pubsub;
+    const char      *where;
+    ws_redis_cmd_t  *cmd;
 
+    cmd = layout->cmd;
     layout->cmd = NULL;
 
-    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 2) {
+    if (reply == NULL || reply->type != WS_REPLY_ARRAY || reply->n != 3
+        || reply->elts[2].type != WS_REPLY_INTEGER)
+    {
         return;
+    }
+
+    /* from now on the node of shard 0 tells the time, ws_clock.c */
+
+    if (!layout->store->timed) {
+        ws_store_sync(layout->store, reply->elts[2].integer,
+                      ws_redis_cmd_elapsed(cmd));
     }
 
     where = "without data";

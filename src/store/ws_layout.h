@@ -23,9 +23,9 @@
 
 
 /*
- * Begins to look, by the worker's first command.  The answer comes before
- * those to anything that is read from the directory later on.  NULL: out of
- * memory.
+ * Begins to look, by the worker's first command, which also asks for Redis'
+ * time.  The answer comes before those to anything that is read from the
+ * directory later on.  NULL: out of memory.
  */
 ws_layout_t *ws_layout_create(ngx_pool_t *pool, ws_store_t *store);
 

@@ -30,7 +30,6 @@ static ngx_int_t ws_list_open(ws_list_t *list, ws_list_term_t *driver);
 static void ws_list_merge(ws_list_t *list);
 static void ws_list_pass_done(ws_list_t *list);
 static void ws_list_finish(ws_list_t *list);
-static int64_t ws_list_now_ms(void);
 
 
 ws_list_t *
@@ -265,7 +264,7 @@ ws_list_open(ws_list_t *list, ws_list_term_t *driver)
     list->driver = driver;
     list->need = NGX_MAX_INT_T_VALUE;
     list->flights = 1;
-    list->begun_ms = ws_list_now_ms();
+    list->begun_ms = ws_store_now_ms(list->store);
 
     if (list->paged && list->limit) {
         list->direct = (sources == 1);
@@ -446,7 +445,7 @@ ws_list_pass_done(ws_list_t *list)
     /* those that were used since this pass began are in front now */
 
     list->front = -(list->begun_ms - WS_LIST_SKEW_MS);
-    list->begun_ms = ws_list_now_ms();
+    list->begun_ms = ws_store_now_ms(list->store);
     list->pass++;
     list->scanned = 0;
     list->flights = 1;
@@ -495,15 +494,4 @@ ws_list_finish(ws_list_t *list)
     ws_list_ids_release(&list->ids);
 
     list->done = 1;
-}
-
-
-static int64_t
-ws_list_now_ms(void)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return (int64_t) tp->sec * 1000 + tp->msec;
 }

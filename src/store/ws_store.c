@@ -80,6 +80,38 @@ ws_store_now_ms(ws_store_t *store)
 }
 
 
+/*
+ * Redis read its clock between the command's issue and its reply: what is
+ * known of the difference is not changed unless that shows it to be wrong, so
+ * that the time these take does not make it jump.
+ */
+
+void
+ws_store_sync(ws_store_t *store, int64_t now_ms, uint64_t elapsed_usec)
+{
+    int64_t      least_ms, most_ms;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    least_ms = now_ms - ((int64_t) tp->sec * 1000 + tp->msec);
+    most_ms = least_ms + elapsed_usec / 1000;
+
+    /* the time that nginx keeps may be a turn of the event loop old */
+
+    most_ms += 1;
+
+    if (store->offset_ms < least_ms) {
+        store->offset_ms = least_ms;
+
+    } else if (store->offset_ms > most_ms) {
+        store->offset_ms = most_ms;
+    }
+
+    store->timed = 1;
+}
+
+
 void
 ws_store_close(ws_store_t *store)
 {

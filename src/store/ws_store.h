@@ -52,6 +52,7 @@ struct ws_store_s {
     ws_dir_t            *dir;
     ws_script_t          txn;       /* ws_txn_script */
     int64_t              offset_ms; /* Redis' clock is ahead by this */
+    unsigned             timed:1;   /* as it has said */
 };
 
 
@@ -61,9 +62,15 @@ ws_store_t *ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf,
 
 /*
  * Now, milliseconds since the epoch, by Redis' clock as far as it is known:
- * all nodes agree on it (ws_clock.h).
+ * all nodes agree on it (ws_layout.h, ws_clock.h).
  */
 int64_t ws_store_now_ms(ws_store_t *store);
+
+/*
+ * Redis has said that it is now_ms, in answer to a command that has taken
+ * elapsed_usec until now.
+ */
+void ws_store_sync(ws_store_t *store, int64_t now_ms, uint64_t elapsed_usec);
 
 /* for exit_process */
 void ws_store_close(ws_store_t *store);

@@ -10,12 +10,12 @@
 #include "ws_policy.h"
 
 
-static ngx_int_t ws_permit_token(ws_permit_t *permit, ws_dir_t *dir,
+static ngx_int_t ws_permit_token(ws_permit_t *permit, ws_store_t *store,
     ws_watcher_id_t *who);
 
 
 ngx_int_t
-ws_permit_ask(ws_permit_t *permit, ws_dir_t *dir, ws_watcher_id_t *who,
+ws_permit_ask(ws_permit_t *permit, ws_store_t *store, ws_watcher_id_t *who,
     const ws_uuid_t *owner, const ws_uuid_t *org)
 {
     u_char      text[WS_UUID_LEN];
@@ -23,7 +23,7 @@ ws_permit_ask(ws_permit_t *permit, ws_dir_t *dir, ws_watcher_id_t *who,
     ngx_str_t   key;
     ws_user_t  *user;
 
-    rc = ws_permit_token(permit, dir, who);
+    rc = ws_permit_token(permit, store, who);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -34,7 +34,7 @@ ws_permit_ask(ws_permit_t *permit, ws_dir_t *dir, ws_watcher_id_t *who,
     permit->user.handler = permit->handler;
     permit->user.data = permit->data;
 
-    rc = ws_dir_get(dir, &permit->user, WS_DIR_USER, &key);
+    rc = ws_dir_get(store->dir, &permit->user, WS_DIR_USER, &key);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -50,12 +50,10 @@ ws_permit_ask(ws_permit_t *permit, ws_dir_t *dir, ws_watcher_id_t *who,
 
 
 static ngx_int_t
-ws_permit_token(ws_permit_t *permit, ws_dir_t *dir, ws_watcher_id_t *who)
+ws_permit_token(ws_permit_t *permit, ws_store_t *store, ws_watcher_id_t *who)
 {
-    int64_t             now_ms;
     ngx_int_t           rc;
     ngx_str_t           key;
-    ngx_time_t         *tp;
     ws_token_record_t  *token;
 
     if (!who->has_token) {
@@ -68,18 +66,16 @@ ws_permit_token(ws_permit_t *permit, ws_dir_t *dir, ws_watcher_id_t *who)
     permit->token.handler = permit->handler;
     permit->token.data = permit->data;
 
-    rc = ws_dir_get(dir, &permit->token, WS_DIR_TOKEN, &key);
+    rc = ws_dir_get(store->dir, &permit->token, WS_DIR_TOKEN, &key);
     if (rc != NGX_OK) {
         return rc;
     }
 
     token = &permit->token.entry->u.token;
 
-    tp = ngx_timeofday();
-    now_ms = (int64_t) tp->sec * 1000 + tp->msec;
-
     if (!ws_uuid_eq(&token->user, &who->user)
-        || (token->expires_ms && token->expires_ms <= now_ms))
+        || (token->expires_ms
+            && token->expires_ms <= ws_store_now_ms(store)))
     {
         return NGX_DECLINED;
     }

@@ -46,7 +46,7 @@ typedef struct {
  *
  * Afterwards, and to give up waiting, ws_permit_release().
  */
-ngx_int_t ws_permit_ask(ws_permit_t *permit, ws_dir_t *dir,
+ngx_int_t ws_permit_ask(ws_permit_t *permit, ws_store_t *store,
     ws_watcher_id_t *who, const ws_uuid_t *owner, const ws_uuid_t *org);
 
 void ws_permit_release(ws_permit_t *permit);

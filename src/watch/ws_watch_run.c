@@ -259,7 +259,7 @@ ws_watch_check(ws_watcher_t *w)
 
     w->source->subject(w, &owner, &org);
 
-    rc = ws_permit_ask(w->permit, w->watch->store->dir, &w->who, owner, org);
+    rc = ws_permit_ask(w->permit, w->watch->store, &w->who, owner, org);
 
     if (rc == NGX_AGAIN) {
         return;
