@@ -1,5 +1,4 @@
-# conf-examples/: each is started as it is, but for ports and the Redis, and
-# exercised.
+# conf-examples/: each is started as it is, but for addresses, and exercised.
 
 use lib 't/lib';
 
@@ -115,12 +114,12 @@ my @ports = map { free_port() } 1 .. 3;
 
 for my $n (0, 1) {
     start($dirs[$n], 'cluster/node.conf', '8081' => $ports[$n],
-          'redis://127.0.0.1:6379' => v('redis.url'));
+          'redis://10.0.0.5:6379' => v('redis.url'));
 }
 
 start($dirs[2], 'cluster/balancer.conf', 'listen 8080' => "listen $ports[2]",
-      '127.0.0.1:8081' => "127.0.0.1:$ports[0]",
-      '127.0.0.1:8082' => "127.0.0.1:$ports[1]");
+      '10.0.0.11:8081' => "127.0.0.1:$ports[0]",
+      '10.0.0.12:8081' => "127.0.0.1:$ports[1]");
 
 my $api = "http://127.0.0.1:$ports[2]/api/v2";
 my $as = "-H 'Coder-Session-Token: " . v('alice.token') . "'";
