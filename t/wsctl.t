@@ -111,6 +111,9 @@ refused(2, qr/--redis: /, qw(--redis http://x user list));
 refused(3, qr/unix:\/nonexistent: /, qw(--redis unix:/nonexistent user list));
 refused(3, qr/port 1: /, qw(--redis redis://127.0.0.1:1 user list));
 done(qr/^Usage: wsctl COMMAND/, '--help');
+done(qr/\b$_/, '--help')
+    for qw(redis:// rediss:// unix:/ sentinel:// sentinels:// cluster://
+           clusters:// WORKSPACE_REDIS WORKSPACE_SENTINEL_AUTH);
 done(qr/^Usage: wsctl user /, qw(user --help));
 done(qr/^Usage: wsctl user create NAME.*--role ROLE/s, qw(user create -h));
 done(UUID, qw(org create), '--', 'dashes');

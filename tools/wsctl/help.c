@@ -36,8 +36,14 @@ ws_help(ws_ctl_t *ctl)
 
     ws_help_options(ws_global_opts);
 
-    printf("\nORG and USER are names or ids; wsctl COMMAND --help says more.\n"
-           "The environment variable WORKSPACE_REDIS stands for --redis.\n\n"
+    printf("\nURL may also be unix:/PATH[?db=N], "
+           "sentinel://HOST[:PORT],../NAME[?db=N] or\n"
+           "cluster://HOST[:PORT],..; over TLS rediss://, sentinels://, "
+           "clusters://.\n"
+           "ORG and USER are names or ids; wsctl COMMAND --help says more.\n\n"
+           "Environment: WORKSPACE_REDIS stands for --redis, "
+           "WORKSPACE_SENTINEL_AUTH is\n"
+           "[USER]:PASSWORD for Sentinels.\n\n"
            "Exit status: 0 done; 1 refused or failed; 2 the command line is "
            "wrong;\n3 Redis cannot be reached.\n");
 }

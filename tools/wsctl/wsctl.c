@@ -27,8 +27,8 @@ static int ws_ctl_end(int rc);
 
 
 const ws_opt_t  ws_global_opts[] = {
-    { "redis", "URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], "
-      "unix:/PATH or cluster://HOST[:PORT],..", 0 },
+    { "redis", "URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], or see "
+      "wsctl --help", 0 },
     { "prefix", "TEXT", "what keys begin with, as in nginx (default \"ws:\")",
       0 },
     { "ssl-ca", "FILE", "over TLS: who signs Redis' certificate", 0 },
