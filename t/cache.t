@@ -1,6 +1,6 @@
 # The cache of documents: nobody on the node that made a change reads what was
 # before it, other nodes for moments only, and without news from Redis nobody
-# reads from the cache at all.  contract: Consistency
+# reads from the cache at all: docs/directives.md, workspace_cache
 
 use lib 't/lib';
 use WorkspaceTest;

@@ -246,3 +246,16 @@ is http($node, GET => '/api/v2/workspaces?name=none', { as => 'alice' })->status
    200, 'listings, too';
 is http($node, GET => '/api/v2/nothing', { as => 'alice' })->status, 404,
    'and what would be logged is answered';
+
+
+
+=== TEST 13: of a field that is there twice the last counts
+--- scenario
+my $path = '/api/v2/workspaces/' . v('dev.id');
+my $patch = sub { http(PATCH => $path, { as => 'alice', body => $_[0] }) };
+my $name = sub { http(GET => $path, { as => 'alice' })->json->{name} };
+
+is $patch->('{"name": 7, "name": "twice"}')->status, 204;
+is $name->(), 'twice', 'the last';
+is $patch->('{"name": "first", "name": 7}')->status, 400;
+is $name->(), 'twice', 'not the first';

@@ -1,6 +1,6 @@
 /*
  * The names of workspaces, users, organizations and templates (contract:
- * Names): compared without case, shown as given.
+ * Times, names, booleans): compared without case, shown as given.
  */
 
 

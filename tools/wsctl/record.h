@@ -104,7 +104,10 @@ int ws_record_commit(ws_ctl_t *ctl, ws_txn_t *txn, ngx_uint_t named);
 /* "changed by others again and again": after WS_CTL_TRIES lost races */
 int ws_record_give_up(void);
 
-/* checks a new name: contract: Names; "what" is for the message */
+/*
+ * Checks a new name (contract: Times, names, booleans); "what" is for the
+ * message.
+ */
 int ws_record_name_valid(const char *what, ngx_str_t *name);
 
 /* "Where a record of the store should be, there is none": a broken store */
