@@ -3,6 +3,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Cluster;
 use WorkspaceTest::Later;
 use WorkspaceTest::Life;
 use WorkspaceTest::Proxy;
@@ -435,3 +436,32 @@ becomes '200 204', 'in';
 
 cmp_ok lines(qr/AUTH was refused: "WRONGPASS/), '>=', 1;
 cmp_ok lines(qr/s3cret/), '==', 0;
+
+
+
+=== TEST 15: CLUSTERDOWN, a node of a cluster misses a slot
+--- before
+our $cluster = cluster(replicas => 0);
+--- scenario
+our $cluster;
+
+v('dev.id', create(name => 'dev')->{id});
+
+is both(), '200 204';
+
+my $node = $cluster->home(v('dev.id'));
+my ($range) = grep { $_->[2][1] == $node->port }
+              @{ $node->cmd(qw(CLUSTER SLOTS)) };
+my %used = map { $cluster->slot($_) => 1 } '{0}', '{dir}';
+my ($slot) = grep { !$used{$_} } $range->[0] .. $range->[1];
+
+$node->cmd(qw(CLUSTER DELSLOTS), $slot);
+
+becomes '503 503', 'it serves nothing at all';
+
+$node->cmd(qw(CLUSTER ADDSLOTS), $slot);
+
+becomes '200 204', 'whole again';
+
+cmp_ok lines(qr/redis answered "CLUSTERDOWN /), '>=', 1;
+is wsctl('check'), '', 'nothing half done';
