@@ -942,3 +942,20 @@ redis_cmd(qw(CLIENT KILL TYPE pubsub));
 $ttl = change($w, node => $node);
 $e = news($s);
 is $e && $e->{json}{ttl_ms}, $ttl, 'a change after that';
+
+
+
+=== TEST 30: a workspace that Redis has lost
+--- scenario
+my $w = create();
+my $node = start_node(name => 'one', workers => 1);
+my ($s) = opened($node, path($w) . '/watch', { as => 'alice' });
+
+redis_cmd('DEL', key('w', $w->{id}));
+redis_cmd(qw(CLIENT KILL TYPE pubsub));
+
+my $e = soon($s);
+is $e && $e->{event}, 'error', 'its streams are told';
+like $e && $e->{json}{message}, qr/not there/, 'what has happened';
+is $s->next_event(2), undef;
+ok $s->complete, 'and end';

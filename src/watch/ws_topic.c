@@ -28,6 +28,7 @@ static void ws_topic_destroy(ws_topic_t *topic);
 static void ws_topic_clean(ws_topic_t *topic, ws_subscriber_t *subscriber);
 static void ws_topic_read(ws_topic_t *topic);
 static void ws_topic_restored(ws_topic_t *topic);
+static void ws_topic_lost(ws_topic_t *topic);
 static void ws_topic_ready(void *data);
 static void ws_topic_message(void *data, ngx_str_t *payload);
 static void ws_topic_reread(void *data, ws_state_t *state);
@@ -343,9 +344,7 @@ ws_topic_reread(void *data, ws_state_t *state)
 {
     ws_topic_t  *topic = data;
 
-    if (state == NULL) {
-        return;
-    }
+    ngx_uint_t  sure;
 
     /*
      * What was known when the reading began, and has not been told of since,
@@ -354,11 +353,21 @@ ws_topic_reread(void *data, ws_state_t *state)
      * first answer says nothing.
      */
 
-    if (topic->version == topic->floor
-        && !topic->reread.queued && topic->reread.cmd == NULL
-        && (state->version < topic->floor
-            || (state->version == topic->floor
-                && ws_topic_digest(state) != topic->digest)))
+    sure = topic->version == topic->floor
+           && !topic->reread.queued && topic->reread.cmd == NULL;
+
+    if (state == NULL) {
+
+        if (sure) {
+            ws_topic_lost(topic);
+        }
+
+        return;
+    }
+
+    if (sure && (state->version < topic->floor
+                 || (state->version == topic->floor
+                     && ws_topic_digest(state) != topic->digest)))
     {
         ws_topic_restored(topic);
     }
@@ -390,6 +399,26 @@ ws_topic_restored(ws_topic_t *topic)
         ws_topic_clean(topic, subscriber);
 
         subscriber->sent = 0;
+    }
+}
+
+
+/* Redis came back without it */
+
+static void
+ws_topic_lost(ws_topic_t *topic)
+{
+    ngx_queue_t      *q;
+    ws_subscriber_t  *subscriber;
+
+    for (q = ngx_queue_head(&topic->subscribers);
+         q != ngx_queue_sentinel(&topic->subscribers);
+         q = ngx_queue_next(q))
+    {
+        subscriber = ngx_queue_data(q, ws_subscriber_t, queue);
+
+        subscriber->lost = 1;
+        subscriber->wake(subscriber);
     }
 }
 

@@ -26,7 +26,7 @@ typedef struct ws_subscriber_s  ws_subscriber_t;
  * One of those a topic tells of its workspace; zero it, set the first part.
  *
  * wake is called when there is an event to be had by ws_topic_take(), also
- * from inside ws_topic_join(); it must not join, leave or take.  A subscriber
+ * from inside ws_topic_join(), and when "lost" has been set; it must not join, leave or take.  A subscriber
  * that takes its time is not called again and finds only the newest event.
  */
 
@@ -42,6 +42,7 @@ struct ws_subscriber_s {
 
     unsigned         placed:1;      /* sent is valid */
     unsigned         dirty:1;       /* an event waits for it */
+    unsigned         lost:1;        /* Redis has no such workspace any more */
     int64_t          sent;          /* the newest id it needs no more */
     ws_topic_t      *topic;
     ngx_queue_t      queue;

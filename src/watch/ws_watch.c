@@ -196,7 +196,17 @@ ws_watch_watcher(ws_watch_t *watch, ngx_http_request_t *r,
 static ws_event_t *
 ws_watch_take(ws_watcher_t *w, ngx_uint_t *last)
 {
-    return ws_topic_take(&((ws_topic_watcher_t *) w)->subscriber);
+    ws_subscriber_t  *subscriber;
+
+    subscriber = &((ws_topic_watcher_t *) w)->subscriber;
+
+    if (subscriber->lost) {
+        *last = 1;
+        return ws_event_error("This workspace is not there any more.",
+                              w->watch->store->log);
+    }
+
+    return ws_topic_take(subscriber);
 }
 
 
