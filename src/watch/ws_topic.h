@@ -26,8 +26,9 @@ typedef struct ws_subscriber_s  ws_subscriber_t;
  * One of those a topic tells of its workspace; zero it, set the first part.
  *
  * wake is called when there is an event to be had by ws_topic_take(), also
- * from inside ws_topic_join(), and when "lost" has been set; it must not join, leave or take.  A subscriber
- * that takes its time is not called again and finds only the newest event.
+ * from inside ws_topic_join(), and when "lost" has been set; it must not join,
+ * leave or take.  A subscriber that takes its time is not called again and
+ * finds only the newest event.
  */
 
 struct ws_subscriber_s {
