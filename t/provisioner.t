@@ -66,6 +66,15 @@ sub acquire_later {
 }
 
 
+# the workspace whose job that is; the status when it is none
+
+sub given {
+    my ($r) = @_;
+
+    return $r->status == 200 ? $r->json->{workspace}{id} : $r->status;
+}
+
+
 # a word about a job that was acquired
 
 sub report {
@@ -843,7 +852,84 @@ empty_queue();
 
 
 
-=== TEST 28: a cancel is heard of, and confirmed by failing or completing
+=== TEST 28: who waits behind one that gets no job does not wait any longer
+--- scenario
+my $b = start_node(name => 'b', config => locations(), workers => 1);
+
+v('gone.token', wsctl(qw(provisioner create gone)));
+
+my @gone;
+
+for my $n (1 .. 3) {
+    push @gone, acquire_later('gone', 30000, $b);
+    ok +(wait_for { under_way($b) == $n }), 'it waits';
+}
+
+my $poll = acquire_later('p1', 30000, $b);
+
+ok wait_for { under_way($b) == 4 };
+wsctl(qw(provisioner delete gone));
+
+my $w = create();
+
+# three looks at the queue would take longer
+
+is given($poll->answer(6)), $w->{id}, 'the one behind them has it';
+is $_->answer(1)->status, 204, 'refused' for @gone;
+
+# one that goes away before its job is acquired, and one whose job cannot be
+# read until its time is over
+
+my $proxy = WorkspaceTest::Proxy->new(to => v('redis.port'));
+
+for my $how ('goes away', 'is late') {
+    my $c = start_node(name => 'c', config => locations(), workers => 1,
+                       http_config => "workspace_redis @{[$proxy->url]}"
+                                      . ' read_timeout=1500ms;');
+
+    # it is subscribed and knows both: the next job makes for one look at the
+    # queue
+
+    is acquire('p2', 0, $c)->status, 204;
+
+    my $poll = acquire_later('p1', 30000, $c);
+
+    ok wait_for { under_way($c) == 1 };
+    $w = create();
+    is given($poll->answer(5)), $w->{id};
+
+    my $first = acquire_later('p1', $how eq 'is late' ? 1000 : 30000, $c);
+
+    ok wait_for { under_way($c) == 1 };
+
+    my $second = acquire_later('p2', 30000, $c);
+
+    ok wait_for { under_way($c) == 2 };
+    $proxy->hold('(?s)HGET.*job:');
+    $w = create();
+    ok +(wait_for { $proxy->held }), 'a job is on the way';
+
+    if ($how eq 'is late') {
+        is $first->answer(4)->status, 204, 'its time is over';
+
+    } else {
+        $first->close;
+        ok wait_for { logged(qr/acquire.* 499 /, $c) };
+    }
+
+    $proxy->go;
+
+    # five seconds after somebody came here there is a look in any case
+
+    is given($second->answer(2)), $w->{id}, "the first $how: the second has it";
+    $c->stop;
+}
+
+is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 29: a cancel is heard of, and confirmed by failing or completing
 --- scenario
 for my $end ([fail => error => 'stopped'], ['complete']) {
     my $w = create();
@@ -869,7 +955,7 @@ for my $end ([fail => error => 'stopped'], ['complete']) {
 
 
 
-=== TEST 29: a lease that has run out is no good, at once
+=== TEST 30: a lease that has run out is no good, at once
 --- scenario
 my $w = create();
 my $job = acquire('p1')->json;
@@ -893,7 +979,7 @@ is wsctl('check'), '', 'all invariants hold';
 
 
 
-=== TEST 30: a lease is good for its own job only
+=== TEST 31: a lease is good for its own job only
 --- scenario
 my $w = create();
 my $old = acquire('p1')->json;
@@ -923,7 +1009,7 @@ is report('p1', $new, 'complete')->status, 204;
 
 
 
-=== TEST 31: heartbeats put the end off
+=== TEST 32: heartbeats put the end off
 --- scenario
 my $w = create();
 my $job = acquire('p1')->json;
@@ -941,7 +1027,7 @@ is report('p1', $job, 'complete')->status, 204;
 
 
 
-=== TEST 32: over HTTP/2 as well
+=== TEST 33: over HTTP/2 as well
 --- scenario
 if (`curl --version 2>/dev/null` !~ /HTTP2/) {
     diag 'there is no curl with HTTP/2';

@@ -280,7 +280,11 @@ ws_dispatch_ended(void *data, ws_grant_t *grant, ngx_uint_t how)
         }
     }
 
-    if (waiter || d->full) {
+    /* a job that its waiter did not get is for those behind it */
+
+    if (waiter || d->full || how == WS_GRANT_REFUSED
+        || how == WS_GRANT_FAILED)
+    {
         ws_queue_mark_all(d->queue);
         ws_dispatch_schedule(d, how == WS_GRANT_FAILED ? WS_DISPATCH_RETRY_MS
                                                        : ngx_random() % 4);

@@ -260,7 +260,7 @@ ws_grant_decide(void *data)
     }
 
     if (g->pub.waiter == NULL) {
-        ws_grant_end(g, WS_GRANT_DONE);
+        ws_grant_end(g, WS_GRANT_REFUSED);
         return;
     }
 

@@ -17,11 +17,11 @@
 
 
 typedef enum {
-    WS_GRANT_DONE = 0,              /* acquired; or there was no waiter */
+    WS_GRANT_DONE = 0,              /* acquired, or given back */
     WS_GRANT_LOST,                  /* others have it, or it waits no more */
     WS_GRANT_FAILED,                /* Redis did not answer; no memory */
     WS_GRANT_BROKEN,                /* something stored is not as it should */
-    WS_GRANT_REFUSED                /* the waiter may not have any job */
+    WS_GRANT_REFUSED                /* the waiter is gone, or may have none */
 } ws_grant_end_e;
 
 
