@@ -5,6 +5,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Later;
 
 use IO::Socket::INET;
 
@@ -196,3 +197,52 @@ ok &wait_for(sub {
 }, 60), 'over';
 
 is join(' ', sort keys %seen), '200 503', 'nothing else was answered';
+
+
+
+=== TEST 5: Redis reads but does not write: who waits for a job waits no longer
+--- scenario
+v('p1.token', wsctl(qw(provisioner create p1)));
+
+my $node = slow_node();
+
+my $acquire = sub {
+    my ($wait_ms) = @_;
+
+    return http_later($node, POST => '/api/v2/provisioners/me/acquire',
+                      { as => 'p1', body => { wait_ms => $wait_ms } });
+};
+
+# all that was made above waits; this one began before the pause
+
+my $r = $acquire->(0)->answer;
+
+is $r->status, 200;
+
+redis_cmd(qw(CLIENT PAUSE 60000 WRITE));
+
+# over while the job is acquired, which ends with Redis' time
+
+my $wait = READ_TIMEOUT * 1000 / 2;
+
+$r = $acquire->($wait)->answer(READ_TIMEOUT * 2 + 2);
+
+is $r->status, 204, 'no job';
+cmp_ok $r->{seconds} * 1000, '>=', $wait, 'not before its time';
+
+redis_cmd(qw(CLIENT UNPAUSE));
+
+# none is lost, none is given twice
+
+my (%seen, $again);
+
+ok &wait_for(sub {
+    my $r = $acquire->(0)->answer;
+
+    $again++ if $r->status == 200 && $seen{$r->json->{job_id}}++;
+    keys %seen == WORKSPACES - 1;
+}, 20), 'each of the others can be had' or diag scalar keys %seen;
+
+ok !$again, 'once';
+is $acquire->(0)->answer->status, 204, 'no more';
+is wsctl('check'), '', 'all invariants hold';

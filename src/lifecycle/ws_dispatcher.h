@@ -1,7 +1,7 @@
 
 /*
- * What the waiters (ws_dispatch.c) and the walk (ws_dispatch_walk.c) share;
- * for nobody else.
+ * What the waiters (ws_dispatch.c), the walk (ws_dispatch_walk.c) and the
+ * grants (ws_grant.c) share; for nobody else.
  */
 
 

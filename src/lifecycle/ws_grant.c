@@ -6,7 +6,8 @@
  * is known whose lease it has.  Should the commit still be on its way then, a
  * second one with the same lease and the same guard can do no harm.
  *
- * Whatever happens, there is an end to it when the lease's time is over.
+ * Whatever happens, there is an end to it when the time of the waiter, and of
+ * the lease that was committed last, is over.
  */
 
 
@@ -15,7 +16,7 @@
 #include <ngx_event.h>
 #include "ws_cache.h"
 #include "ws_dir.h"
-#include "ws_grant.h"
+#include "ws_dispatcher.h"
 #include "ws_job.h"
 #include "ws_lease.h"
 #include "ws_redis_error.h"
@@ -433,6 +434,13 @@ ws_grant_committed(void *data, ws_reply_t *reply)
 
         if (sent) {
             g->pub.unsure = 1;
+
+            /* its timer is gone, and what is under way may be so for long */
+
+            if (g->pub.waiter && g->pub.waiter->late) {
+                ws_dispatch_over(g->pub.waiter);
+            }
+
             ws_grant_retry(g);
 
         } else {
