@@ -425,6 +425,29 @@ for my $e (mine()) {
 
 
 
-=== TEST 8: nothing is broken
+=== TEST 8: nor do names of what is deleted tell of what is not
+--- scenario
+my ($live) = grep { $_->{name} eq 'by_name' } mine();
+my $n = 20;
+my %cost;
+
+for my $path (path($live, 'bob'), path_of_none($live, 'bob')) {
+    my @call = (GET => "$path?include_deleted=true",
+                { headers => { 'Coder-Session-Token' => v('alice.token') } });
+
+    http_all((\@call) x 20);
+
+    $cost{$path} = cost($n, sub {
+        http(@call)->status == 404 or die "$path: not 404\n" });
+}
+
+my @cost = values %cost;
+
+is scalar @cost, 2;
+is $cost[0], $cost[1], 'as many commands';
+
+
+
+=== TEST 9: nothing is broken
 --- scenario
 is wsctl('check'), '', 'all invariants hold';

@@ -118,18 +118,22 @@ ws_api_found_live(void *data, ws_reply_t *reply)
 {
     ws_request_t  *req = data;
 
-    ngx_uint_t  include;
+    ngx_uint_t  found, include;
 
     /* it was valid before */
     (void) ws_request_include_deleted(req, &include);
 
-    if (reply->type == WS_REPLY_STRING
-        && ws_uuid_parse(&reply->str, &req->id) == NGX_OK)
-    {
-        req->handler = ws_api_by_name_load;
+    found = reply->type == WS_REPLY_STRING
+            && ws_uuid_parse(&reply->str, &req->id) == NGX_OK;
 
-    } else if (include) {
+    if (include) {
+
+        /* the live one goes first; both are asked for, whatever there is */
+
         req->handler = ws_api_find_deleted;
+
+    } else if (found) {
+        req->handler = ws_api_by_name_load;
 
     } else {
         ws_api_found_none(req);
@@ -151,9 +155,10 @@ ws_api_found_deleted(void *data, ws_reply_t *reply)
 {
     ws_request_t  *req = data;
 
-    if (reply->type == WS_REPLY_ARRAY && reply->n == 1
-        && reply->elts[0].type == WS_REPLY_STRING
-        && ws_uuid_parse(&reply->elts[0].str, &req->id) == NGX_OK)
+    if (!ws_uuid_is_nil(&req->id)
+        || (reply->type == WS_REPLY_ARRAY && reply->n == 1
+            && reply->elts[0].type == WS_REPLY_STRING
+            && ws_uuid_parse(&reply->elts[0].str, &req->id) == NGX_OK))
     {
         req->handler = ws_api_by_name_load;
 
