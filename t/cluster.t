@@ -447,3 +447,39 @@ my ($lost) = grep { my $id = $_; !eval { local $SIG{__DIE__}; $cluster->home($id
 
 is wrong($lost), 503;
 is listed('')->{count}, 503;
+
+
+
+=== TEST 11: a map that cannot be used is not logged whenever it is read
+--- timeout: 60
+--- scenario
+for my $case (
+    ['alone', qr/did not tell of its cluster: "ERR /],
+    ['named', qr/a node at "name", which is not an address/, 'CLUSTER SLOTS',
+     '--cluster-enabled', 'yes', '--cluster-port', free_port(),
+     '--cluster-announce-ip', 'name'],
+) {
+    my ($name, $line, $slots, @args) = @$case;
+    my $redis = WorkspaceTest::Redis->new(dir  => WorkspaceTest::temp_dir(),
+                                          port => free_port(),
+                                          args => \@args);
+
+    $redis->cmd(qw(CLUSTER ADDSLOTSRANGE 0 16383)) if $slots;
+
+    my $start = time;
+    my $node = start_node(name => $name, workers => 1, http_config =>
+                          'workspace_redis cluster://127.0.0.1:'
+                          . $redis->port . ';');
+
+    ok +(wait_for {
+        http($node, GET => '/api/v2/workspaces', { as => 'admin' });
+        $redis->cmd(qw(INFO commandstats))
+            =~ /^cmdstat_cluster\|slots:calls=(\d+)/m && $1 >= 8;
+    } 30), "$name: the map is read again and again";
+
+    my $lines = () = $node->log($line) =~ /\n/g;
+    my $most = 2 + (time - $start) / 10;
+
+    cmp_ok $lines, '>=', 1, 'that is logged';
+    cmp_ok $lines, '<=', $most, 'one line in 10 seconds';
+}

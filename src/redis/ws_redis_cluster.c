@@ -33,6 +33,7 @@ static void ws_redis_cluster_ask(ws_redis_cluster_t *cluster);
 static void ws_redis_cluster_answered(void *data, ws_reply_t *reply);
 static ngx_int_t ws_redis_cluster_read(ws_redis_cluster_t *cluster,
     ws_reply_t *reply);
+static ngx_uint_t ws_redis_cluster_log(time_t *logged);
 static void ws_redis_cluster_gone(ws_redis_cluster_t *cluster);
 static void ws_redis_cluster_tell(ws_redis_cluster_t *cluster);
 static void ws_redis_cluster_sweep(ws_redis_cluster_t *cluster);
@@ -349,9 +350,13 @@ ws_redis_cluster_answered(void *data, ws_reply_t *reply)
     }
 
     if (reply && reply->type == WS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, cluster->log, 0,
-                      "redis %V did not tell of its cluster: \"%V\"",
-                      &cluster->asked->conf.name, &reply->str);
+
+        if (ws_redis_cluster_log(&cluster->doubted)) {
+            ngx_log_error(NGX_LOG_ERR, cluster->log, 0,
+                          "redis %V did not tell of its cluster: \"%V\"",
+                          &cluster->asked->conf.name, &reply->str);
+        }
+
         reply = NULL;
     }
 
@@ -392,9 +397,13 @@ ws_redis_cluster_read(ws_redis_cluster_t *cluster, ws_reply_t *reply)
 
     for (i = 0; i < reply->n; i++) {
         if (ws_slot_range(reply, i, &range) != NGX_OK) {
-            ngx_log_error(NGX_LOG_ERR, cluster->log, 0,
-                          "redis %V: not an answer to CLUSTER SLOTS",
-                          &cluster->asked->conf.name);
+
+            if (ws_redis_cluster_log(&cluster->doubted)) {
+                ngx_log_error(NGX_LOG_ERR, cluster->log, 0,
+                              "redis %V: not an answer to CLUSTER SLOTS",
+                              &cluster->asked->conf.name);
+            }
+
             return NGX_ERROR;
         }
     }
@@ -419,10 +428,14 @@ ws_redis_cluster_read(ws_redis_cluster_t *cluster, ws_reply_t *reply)
         node = ws_redis_cluster_node(cluster, &range, cluster->asked);
 
         if (node == NULL) {
-            ngx_log_error(NGX_LOG_ERR, cluster->log, 0,
-                          "redis %V tells of a node at \"%V\", which is not "
-                          "an address", &cluster->asked->conf.name,
-                          &range.host);
+
+            if (ws_redis_cluster_log(&cluster->doubted)) {
+                ngx_log_error(NGX_LOG_ERR, cluster->log, 0,
+                              "redis %V tells of a node at \"%V\", which is "
+                              "not an address", &cluster->asked->conf.name,
+                              &range.host);
+            }
+
             continue;
         }
 
@@ -434,6 +447,21 @@ ws_redis_cluster_read(ws_redis_cluster_t *cluster, ws_reply_t *reply)
     }
 
     return NGX_OK;
+}
+
+
+/* whether there may be a line again, now */
+
+static ngx_uint_t
+ws_redis_cluster_log(time_t *logged)
+{
+    if (ngx_time() - *logged < WS_CLUSTER_QUIET) {
+        return 0;
+    }
+
+    *logged = ngx_time();
+
+    return 1;
 }
 
 
@@ -449,9 +477,7 @@ ws_redis_cluster_gone(ws_redis_cluster_t *cluster)
     cluster->failed = 1;
     cluster->again = 0;
 
-    if (ngx_time() - cluster->logged >= WS_CLUSTER_QUIET) {
-        cluster->logged = ngx_time();
-
+    if (ws_redis_cluster_log(&cluster->logged)) {
         ngx_log_error(NGX_LOG_ERR, cluster->log, 0,
                       "no node of redis cluster %V tells of it",
                       &cluster->conf->name);

@@ -65,7 +65,8 @@ struct ws_redis_cluster_s {
     ngx_uint_t                  tries;      /* nodes left to ask */
     ngx_msec_t                  refreshed;  /* when it was last begun */
     ngx_event_t                 timer;      /* begins a refresh */
-    time_t                      logged;
+    time_t                      logged;     /* that no node tells */
+    time_t                      doubted;    /* an answer, in the log */
 
     unsigned                    known:1;    /* there has been a map */
     unsigned                    failed:1;   /* the last refresh */
