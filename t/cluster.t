@@ -368,7 +368,65 @@ is $status, 0;
 
 
 
-=== TEST 9: what a cluster cannot do is refused by name
+=== TEST 9: plain channels, and a change that is lost by a failover
+--- timeout: 60
+--- scenario
+$_->start for grep { !$_->pid } @{ $cluster->{nodes} };
+ok +(wait_for { $cluster->settled } 30), 'each primary has a replica';
+
+my $home = $cluster->primary($cluster->slot(tag(v('o.id'), 4)));
+my ($port) = $home->cmd(qw(INFO replication)) =~ /^slave0:.*port=(\d+)/m;
+my ($replica) = grep { $_->port == $port } $cluster->alive;
+
+# subscriptions are on a node that has no part in it
+
+my ($other) = grep { $_ != $home } $cluster->primaries;
+my $f = start_node(name => 'f', workers => 1, http_config =>
+                   'workspace_redis cluster://127.0.0.1:' . $other->port
+                   . ' prefix=other: pubsub=plain; workspace_shards 4;');
+my ($w) = @{ http($f, GET => '/api/v2/workspaces', { as => 'o' })
+             ->json->{workspaces} };
+my $path = "/api/v2/workspaces/$w->{id}";
+my $rename = sub {
+    http($f, PATCH => $path, { as => 'o', body => { name => $_[0] } })->status;
+};
+my $stream = sse_open($f, "$path/watch", { as => 'o' });
+my $shows = sub {
+    my ($name) = @_;
+
+    $stream->wait_event(10, sub { $_->{event} eq 'data'
+                                  && $_->{json}{name} eq $name });
+};
+
+ok $shows->('x'), 'watching';
+cmp_ok $home->cmd('WAIT', 1, 5000), '>=', 1, 'the replica has that';
+
+# what comes now does not get there
+
+$home->cmd(qw(ACL SETUSER default -psync -sync));
+$home->cmd(qw(CLIENT KILL TYPE replica));
+
+is $rename->('lost'), 204;
+ok $shows->('lost'), 'a change is shown';
+
+$replica->cmd(qw(CLUSTER FAILOVER TAKEOVER));
+
+ok +(wait_for {
+    my $r = http($f, GET => $path, { as => 'o' });
+
+    $r->status == 200 && $r->json->{name} eq 'x';
+} 20), 'and is lost';
+
+ok $shows->('x'), 'the stream goes back with Redis';
+is $rename->('next'), 204;
+ok $shows->('next'), 'and has the next change, of the same version';
+
+$home->cmd(qw(ACL SETUSER default +psync +sync));
+ok +(wait_for { $cluster->settled } 30);
+
+
+
+=== TEST 10: what a cluster cannot do is refused by name
 --- scenario
 my $url = $cluster->url;
 
@@ -389,7 +447,7 @@ for my $case (
 
 
 
-=== TEST 10: a part of the cluster is gone: time and jobs go on in the rest
+=== TEST 11: a part of the cluster is gone: time and jobs go on in the rest
 --- timeout: 120
 --- scenario
 $_->cmd(qw(CONFIG SET cluster-require-full-coverage no)) for $cluster->alive;
@@ -450,7 +508,7 @@ is listed('')->{count}, 503;
 
 
 
-=== TEST 11: a map that cannot be used is not logged whenever it is read
+=== TEST 12: a map that cannot be used is not logged whenever it is read
 --- timeout: 60
 --- scenario
 for my $case (

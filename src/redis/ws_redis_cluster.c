@@ -33,6 +33,7 @@ static void ws_redis_cluster_ask(ws_redis_cluster_t *cluster);
 static void ws_redis_cluster_answered(void *data, ws_reply_t *reply);
 static ngx_int_t ws_redis_cluster_read(ws_redis_cluster_t *cluster,
     ws_reply_t *reply);
+static void ws_redis_cluster_follow(ws_redis_cluster_t *cluster);
 static ngx_uint_t ws_redis_cluster_log(time_t *logged);
 static void ws_redis_cluster_gone(ws_redis_cluster_t *cluster);
 static void ws_redis_cluster_tell(ws_redis_cluster_t *cluster);
@@ -390,7 +391,7 @@ ws_redis_cluster_answered(void *data, ws_reply_t *reply)
 static ngx_int_t
 ws_redis_cluster_read(ws_redis_cluster_t *cluster, ws_reply_t *reply)
 {
-    ngx_uint_t         i, k;
+    ngx_uint_t         i, k, promoted;
     ngx_queue_t       *q;
     ws_redis_node_t   *node;
     ws_slot_range_t    range;
@@ -418,8 +419,13 @@ ws_redis_cluster_read(ws_redis_cluster_t *cluster, ws_reply_t *reply)
          q != ngx_queue_sentinel(&cluster->nodes);
          q = ngx_queue_next(q))
     {
-        ws_redis_node(q)->primary = 0;
+        node = ws_redis_node(q);
+
+        node->before = node->primary;
+        node->primary = 0;
     }
+
+    promoted = 0;
 
     for (i = 0; i < reply->n; i++) {
 
@@ -441,12 +447,41 @@ ws_redis_cluster_read(ws_redis_cluster_t *cluster, ws_reply_t *reply)
 
         node->primary = 1;
 
+        if (!node->before) {
+            promoted = 1;
+        }
+
         for (k = range.first; k <= range.last; k++) {
             cluster->slots[k] = node;
         }
     }
 
+    if (promoted && cluster->known) {
+        ws_redis_cluster_follow(cluster);
+    }
+
     return NGX_OK;
+}
+
+
+/*
+ * A node has taken over, perhaps with older data.  What is published plainly
+ * comes from any node, so that the subscription may not have noticed: it is
+ * made anew, for everything to be read again.
+ */
+
+static void
+ws_redis_cluster_follow(ws_redis_cluster_t *cluster)
+{
+    ws_redis_conn_t  *follower;
+
+    follower = cluster->fronts[WS_ROLE_SHORT]->conn.follower;
+
+    if (!cluster->conf->sharded && follower
+        && follower->state == WS_REDIS_OPEN)
+    {
+        ws_redis_conn_fail(follower, 0);
+    }
 }
 
 

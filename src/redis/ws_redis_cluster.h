@@ -46,6 +46,7 @@ struct ws_redis_node_s {
     ws_redis_sub_t             *sub;
     unsigned                    seed:1;     /* of the configuration */
     unsigned                    primary:1;  /* in the map */
+    unsigned                    before:1;   /* in the one before it */
 };
 
 
