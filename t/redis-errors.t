@@ -213,7 +213,64 @@ cmp_ok lines(qr/redis answered "READONLY .*it is a replica/), '>=', 1;
 
 
 
-=== TEST 7: READONLY, and after it the answer to a script that has to be sent anew
+=== TEST 7: READONLY, the host has another address: subscriptions go along
+--- timeout: 60
+--- scenario
+my $lib = WorkspaceTest::temp_dir() . '/two_hosts.so';
+my $cc = $ENV{CC} || 'cc';
+
+is system("$cc -shared -fPIC -o $lib " . v('top') . '/t/lib/two_hosts.c -ldl'),
+   0, 'a name with two addresses';
+
+my $port = v('redis.port');
+my $other = WorkspaceTest::Redis->new(
+    dir  => WorkspaceTest::temp_dir(),
+    port => $port,
+    args => ['--bind', '127.0.0.2', '--repl-diskless-sync-delay', 0],
+);
+my $follows = sub { $_[0] =~ /^master_link_status:up/m };
+
+$other->cmd('REPLICAOF', '127.0.0.1', $port);
+ok +(wait_for { $follows->($other->cmd(qw(INFO replication))) } 20),
+   'it has the data';
+
+my $node = do {
+    local $ENV{LD_PRELOAD} = join ' ', grep { $_ } $lib, $ENV{LD_PRELOAD};
+
+    start_node(name => 'two', workers => 1,
+               http_config => "workspace_redis redis://two.test:$port;");
+};
+my $path = '/api/v2/workspaces/' . v('dev.id');
+my $rename = sub {
+    http($node, PATCH => $path, { as => 'alice', body => { name => $_[0] } })
+    ->status;
+};
+my $stream = sse_open($node, "$path/watch", { as => 'alice' });
+
+ok $stream->wait_event(10, sub { $_->{event} eq 'data' }), 'watching';
+is $rename->('one'), 204;
+
+# what is a replica now gets nothing
+
+$other->cmd(qw(REPLICAOF NO ONE));
+redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
+
+ok +(wait_for { $rename->('two') == 204 } 20), 'the other one is written to';
+ok +(wait_for {
+    $other->cmd(qw(CLIENT LIST TYPE pubsub)) =~ / name=nginx-workspace /;
+} 10), 'the subscription is there too';
+is $rename->('three'), 204;
+ok $stream->wait_event(10, sub { $_->{event} eq 'data'
+                                 && $_->{json}{name} eq 'three' }),
+   'and what is changed there is told';
+
+ok $node->quit;
+redis_cmd(qw(REPLICAOF NO ONE));
+becomes '200 204', 'a primary again';
+
+
+
+=== TEST 8: READONLY, and after it the answer to a script that has to be sent anew
 --- timeout: 60
 --- http_config
 workspace_redis redis://127.0.0.1:1;
@@ -265,7 +322,7 @@ is http(@{ $ttl->(3) })->status, 204;
 
 
 
-=== TEST 8: MASTERDOWN, a replica that does not want to serve old data
+=== TEST 9: MASTERDOWN, a replica that does not want to serve old data
 --- scenario
 redis_cmd(qw(CONFIG SET replica-serve-stale-data no));
 redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
@@ -281,7 +338,7 @@ cmp_ok lines(qr/redis answered "MASTERDOWN .*lost its primary/), '>=', 1;
 
 
 
-=== TEST 9: BUSY, a script of somebody else runs and runs
+=== TEST 10: BUSY, a script of somebody else runs and runs
 --- scenario
 redis_cmd(qw(CONFIG SET busy-reply-threshold 10));
 
@@ -301,7 +358,7 @@ cmp_ok lines(qr/redis answered "BUSY .*a script keeps it busy/), '>=', 1;
 
 
 
-=== TEST 10: LOADING, it has just been started
+=== TEST 11: LOADING, it has just been started
 --- scenario
 redis_cmd(qw(CONFIG SET rdbcompression no));
 redis_cmd('SET', "other:$_", 'x' x 1024) for 1 .. 300;
@@ -335,7 +392,7 @@ is wsctl('check'), '';
 
 
 
-=== TEST 11: a password is set: new connections are refused, the log says why
+=== TEST 12: a password is set: new connections are refused, the log says why
 --- scenario
 is both(), '200 204';
 
@@ -352,7 +409,7 @@ cmp_ok lines(qr/was refused: "NOAUTH/), '>=', 1;
 
 
 
-=== TEST 12: the permissions that are documented suffice
+=== TEST 13: the permissions that are documented suffice
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- before
@@ -405,7 +462,7 @@ cmp_ok lines(qr/NOPERM/), '==', 0, 'Redis has refused nothing';
 
 
 
-=== TEST 13: NOPERM: a permission is taken away, and given back
+=== TEST 14: NOPERM: a permission is taken away, and given back
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- scenario
@@ -420,7 +477,7 @@ cmp_ok lines(qr/redis answered "NOPERM .*lacks a permission/), '>=', 1;
 
 
 
-=== TEST 14: the user is gone, its password is in no log
+=== TEST 15: the user is gone, its password is in no log
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- scenario
@@ -439,7 +496,7 @@ cmp_ok lines(qr/s3cret/), '==', 0;
 
 
 
-=== TEST 15: CLUSTERDOWN, a node of a cluster misses a slot
+=== TEST 16: CLUSTERDOWN, a node of a cluster misses a slot
 --- before
 our $cluster = cluster(replicas => 0);
 --- scenario

@@ -325,9 +325,10 @@ ws_redis_conn_open(ws_redis_conn_t *conn)
 static void
 ws_redis_conn_place(ws_redis_conn_t *conn)
 {
-    uint64_t     place;
-    ngx_addr_t  *addr;
-    ngx_uint_t   moved;
+    uint64_t          place;
+    ngx_addr_t       *addr;
+    ngx_uint_t        moved, n;
+    ws_redis_conn_t  *follower;
 
     addr = ws_redis_conn_addr(conn);
 
@@ -337,12 +338,33 @@ ws_redis_conn_place(ws_redis_conn_t *conn)
 
     moved = (conn->place && conn->place != place);
     conn->place = place;
+    follower = conn->follower;
 
-    if (moved && conn->follower
-        && conn->follower->state != WS_REDIS_CLOSED)
-    {
-        ws_redis_conn_fail(conn->follower, 0);
+    if (!moved || follower == NULL) {
+        return;
     }
+
+    /* it goes along: nothing tells a subscription of READONLY */
+
+    if (conn->conf->kind == WS_REDIS_ONE) {
+        follower->address = conn->address;
+    }
+
+    if (follower->state == WS_REDIS_CLOSED) {
+        return;
+    }
+
+    if (conn->conf->kind == WS_REDIS_ONE) {
+
+        /* that is the next address, where failing leads to */
+
+        n = conn->conf->naddrs;
+
+        follower->address = (conn->address + n - 1) % n;
+        follower->moved = 1;
+    }
+
+    ws_redis_conn_fail(follower, 0);
 }
 
 
