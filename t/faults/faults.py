@@ -14,9 +14,11 @@ report is wrong, and neither memory nor time is judged.
 
 import asyncio
 import datetime
+import email.utils
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -592,19 +594,35 @@ async def provision(port, token, tally):
             "POST", path + "acquire", {"wait_ms": 5000})
         if status == 200:
             job = json.loads(answer)
-            await connection.request(
+            status, answer = await connection.request(
                 "POST", f"{path}jobs/{job['job_id']}/complete",
                 {"lease": job["lease"]})
             tally[f"{job['transition']}, {job['build']['reason']}"] += 1
+        if status not in (200, 204):
+            tally.bad(f"provisioner at {port}: {status} {answer[:200]}")
+
+
+async def do(client, method, path, body, tally):
+    status, answer = await client.ask(method, path, body)
+    if status not in (200, 201, 204):
+        tally.bad(f"{method} {path} {body}: {status} {answer}")
 
 
 def time_of(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+async def ahead_by(node, token):
+    """seconds that a node's clock is ahead of ours"""
+    connection = Connection(node.port, token, False)
+    await connection.request("GET", "/api/v2/workspaces?limit=1")
+    date = re.search(rb"Date: ([^\r]+)", connection.head)[1].decode()
+    return email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+
+
 @scenario
 async def clock_skewed():
-    """one node's clock is 10 minutes ahead: all stops once, none early"""
+    """one node's clock is 10 minutes ahead: all is done once, none early"""
     redis = Redis("skewed").ready()
     deployment = Deployment(redis.url, CLIENTS)
     ahead = {"LD_PRELOAD": FAKETIME, "FAKETIME": "+600s",
@@ -617,43 +635,60 @@ async def clock_skewed():
                     for n in nodes]
     clients = clients_of(deployment, nodes, tally)
     ttl = 60000
-    await populate(clients, 5)
-    for c in clients:
-        for wid in c.names:
-            await c.ask("PUT", f"/workspaces/{wid}/ttl", {"ttl_ms": ttl})
-    total = sum(len(c.names) for c in clients)
+    await populate(clients, 8)
+    stopping = [(c, wid) for c in clients for wid in list(c.names)[:5]]
+    starting = [(c, wid) for c in clients for wid in list(c.names)[5:]]
+    for c, wid in stopping:
+        await do(c, "PUT", f"/workspaces/{wid}/ttl", {"ttl_ms": ttl}, tally)
+    total = len(stopping) + len(starting)
     await until("starts", lambda: tally["start, initiator"] == total)
-    for c in clients:
-        for wid in c.names:
-            await c.ask("POST", f"/workspaces/{wid}/builds",
-                        {"transition": "stop"})
+    for c, wid in stopping + starting:
+        await do(c, "POST", f"/workspaces/{wid}/builds",
+                 {"transition": "stop"}, tally)
     await until("stops", lambda: tally["stop, initiator"] == total)
-    for c in clients:
-        for wid in c.names:
-            await c.ask("POST", f"/workspaces/{wid}/builds",
-                        {"transition": "start"})
-    end = time.time() + ttl / 1000 + 10
+
+    # a minute that begins when all has been said, and while clients write
+
+    start = datetime.datetime.fromtimestamp(
+        (time.time() + 90) // 60 * 60, datetime.timezone.utc)
+    for c, wid in starting:
+        await do(c, "PUT", f"/workspaces/{wid}/autostart",
+                 {"schedule": f"{start.minute} {start.hour} * * *"}, tally)
+    for c, wid in stopping:
+        await do(c, "POST", f"/workspaces/{wid}/builds",
+                 {"transition": "start"}, tally)
+    end = max(time.time() + ttl / 1000, start.timestamp()) + 10
     await asyncio.gather(*[c.run(lambda: time.time() > end, writes=0.05)
                            for c in clients])
-    await until("stops", lambda: tally["stop, autostop"] >= total)
-    late = 0
-    for c in clients:
-        c.connect()
-        for wid in list(c.last):
+    await until("stops",
+                lambda: tally["stop, autostop"] >= len(stopping))
+    await until("starts",
+                lambda: tally["start, autostart"] >= len(starting))
+    latest = {"autostop": 0, "autostart": 0}
+    for reason, number, those in (("autostop", 4, stopping),
+                                  ("autostart", 3, starting)):
+        for c, wid in those:
+            c.connect()
             status, answer = await c.ask("GET", f"/workspaces/{wid}/builds")
             builds = json.loads(answer)
-            if builds[0]["build_number"] == 1:
-                continue            # made meanwhile
-            stop, start = builds[0], builds[1]
-            if stop["build_number"] != 4 or stop["reason"] != "autostop":
-                tally.bad(f"{wid}: {stop['build_number']} {stop['reason']}")
+            last = builds[0]
+            if last["build_number"] != number or last["reason"] != reason:
+                tally.bad(f"{wid}: {last['build_number']} {last['reason']}")
                 continue
-            due = time_of(start["deadline"])
-            delay = (time_of(stop["created_at"]) - due).total_seconds()
-            late = max(late, delay)
+            due = (start if reason == "autostart"
+                   else time_of(builds[1]["deadline"]))
+            delay = (time_of(last["created_at"]) - due).total_seconds()
+            latest[reason] = max(latest[reason], delay)
             if delay < 0:
-                tally.bad(f"{wid} was stopped {-delay} s early")
-    tally["latest stop, ms"] = int(late * 1000)
+                tally.bad(f"{wid}: {reason} {-delay} s early")
+    for reason, delay in latest.items():
+        tally[f"latest {reason}, ms"] = int(delay * 1000)
+        if delay > 5 and not REPORTS:
+            tally.bad(f"{reason} {delay} s late")
+    for node, skew in zip(nodes, (0, 0, 600)):
+        seen = await ahead_by(node, deployment.tokens[0])
+        if abs(seen - skew) > 30:
+            tally.bad(f"a node is {seen:.0f} s ahead, not {skew}")
     for p in provisioners:
         p.cancel()
     await verify(deployment, clients, tally)

@@ -53,6 +53,7 @@ class Connection:
             f"Content-Length: {len(data)}\r\n\r\n").encode() + data)
         head = await self.reader.readuntil(b"\r\n\r\n")
         status = int(head[9:12])
+        self.head = head
         if b"Transfer-Encoding: chunked" in head:
             parts = []
             while True:

@@ -187,11 +187,12 @@ class Nginx:
         temps = "".join(f"{t}_temp_path temp/{t};\n" for t in
                         ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 
-        # what a binary upgrade hands on to sanitizers
+        # what a binary upgrade hands on to sanitizers; libfaketime reads its
+        # own again after ten seconds
 
         keep = "".join(f"env {name};\n" for name in
-                       ("LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS",
-                        "LSAN_OPTIONS"))
+                       ("LD_PRELOAD", "FAKETIME", "DONT_FAKE_MONOTONIC",
+                        "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"))
         with open(os.path.join(self.dir, "nginx.conf"), "w") as f:
             f.write(f"""load_module {MODULE};
 worker_processes {workers};
