@@ -13,7 +13,6 @@ import re
 import time
 
 TIMEOUT = 30            # seconds; whoever needs longer hangs
-WENT_BACK = " went back:"
 
 
 class Broken(Exception):
@@ -78,14 +77,20 @@ class Connection:
 
 
 class Tally(collections.Counter):
-    """what happened; "wrong" has the words for what never may"""
+    """what happened; "wrong" has the words for what never may, "losses"
+    for what may not unless Redis may lose what it acknowledged"""
 
     def __init__(self):
         super().__init__()
         self.wrong = []
+        self.losses = []
 
     def bad(self, text):
         self.wrong.append(text)
+
+    def lost(self, text, what="lost"):
+        self[what] += 1
+        self.losses.append(text)
 
 
 class Client:
@@ -162,6 +167,8 @@ class Client:
             self.names[wid] = {name}
             self.last[wid] = name
             self.tally["acknowledged"] += 1
+        elif status == 404:
+            self.tally.lost(f"rename {wid}: 404")
         elif status is not None:
             self.tally.bad(f"rename {wid}: {status} {answer[:200]}")
 
@@ -170,15 +177,16 @@ class Client:
             self.tally.bad(f"asked for {wid}, got {w['id']} of "
                            f"{w['owner_name']}")
         elif w["name"] not in self.names[wid]:
-            self.tally["lost"] += 1
-            self.tally.bad(f"{wid} is {w['name']}, can be "
-                           f"{sorted(self.names[wid])[:5]}")
+            self.tally.lost(f"{wid} is {w['name']}, can be "
+                            f"{sorted(self.names[wid])[:5]}")
 
     async def read(self):
         wid = random.choice(list(self.names))
         status, answer = await self.ask("GET", f"/workspaces/{wid}")
         if status == 200:
             self.compare(wid, json.loads(answer))
+        elif status == 404:
+            self.tally.lost(f"read {wid}: 404")
         elif status is not None:
             self.tally.bad(f"read {wid}: {status}")
 
@@ -199,8 +207,7 @@ class Client:
             elif w["name"] not in self.attempts:
                 self.tally.bad(f"list has an unknown {w['name']}")
         for wid in self.names.keys() - found.keys():
-            self.tally["lost"] += 1
-            self.tally.bad(f"{wid} {self.last[wid]} is not in the list")
+            self.tally.lost(f"{wid} {self.last[wid]} is not in the list")
 
     async def one(self, writes):
         r = random.random()
@@ -243,8 +250,7 @@ class Client:
                 self.compare(wid, json.loads(answer))
                 return
             if status == 404:
-                self.tally["lost"] += 1
-                self.tally.bad(f"{wid} {self.last[wid]} is not there")
+                self.tally.lost(f"{wid} {self.last[wid]} is not there")
                 return
             await asyncio.sleep(0.1)
         self.tally.bad(f"{wid}: no answer in the end")
@@ -315,8 +321,8 @@ class Watcher:
             return
         version = int(version[1])
         if version < self.version:
-            self.tally.bad(f"watch {self.wid}{WENT_BACK} {version} "
-                           f"after {self.version}")
+            self.tally.lost(f"watch {self.wid} went back: {version} "
+                            f"after {self.version}", "went back")
         self.version = version
         w = json.loads(data[1])
         if w["id"] != self.wid:
