@@ -34,6 +34,7 @@ from servers import (BUILD, VALGRIND, WORK, Cluster, Deployment, Nginx, Redis,
 SCALE = float(os.environ.get("FAULTS_SCALE", "1"))
 CLIENTS = 32
 WATCHERS = 1000
+SOAKING = 64
 REPORTS = os.environ.get("WORKSPACE_SANITIZED")
 FAKETIME = "/usr/$LIB/faketime/libfaketime.so.1"
 scenarios = {}
@@ -60,6 +61,13 @@ def clients_of(deployment, nodes, tally, keepalive=True):
     ports = [n.port for n in nodes]
     return [Client(deployment, i, ports, tally, keepalive)
             for i in range(len(deployment.tokens))]
+
+
+async def do(client, method, path, body, tally):
+    """it must succeed"""
+    status, answer = await client.ask(method, path, body)
+    if status not in (200, 201, 204):
+        tally.bad(f"{method} {path} {body}: {status} {answer}")
 
 
 async def start_watchers(clients, nodes, tally, total):
@@ -443,6 +451,12 @@ async def deaf_clients():
 SOAK = """
 local tokens, ids, org, template = %s, %s, "%s", "%s"
 local n = 0
+local thread
+asked, got = {}, {}
+local function ask(status, ...)
+    asked[status] = (asked[status] or 0) + 1
+    return wrk.format(...)
+end
 request = function()
     n = n + 1
     local token = tokens[n %% #tokens + 1]
@@ -452,31 +466,69 @@ request = function()
     local r = math.random(100)
     local path = "/api/v2/workspaces/" .. id
     if r <= 60 then
-        return wrk.format("GET", path, headers)
+        return ask(200, "GET", path, headers)
     elseif r <= 70 then
-        return wrk.format("PATCH", path, headers,
-                          '{"name":"soak-' .. n .. '"}')
+        return ask(204, "PATCH", path, headers,
+                   '{"name":"soak-' .. n .. '"}')
     elseif r <= 75 then
-        return wrk.format("PUT", path .. "/ttl", headers,
-                          '{"ttl_ms":' .. 60000 + n .. '}')
+        return ask(204, "PUT", path .. "/ttl", headers,
+                   '{"ttl_ms":' .. 60000 + n .. '}')
     elseif r <= 80 then
-        return wrk.format("GET", "/api/v2/workspaces?q=owner:me", headers)
+        return ask(200, "GET", "/api/v2/workspaces?q=owner:me", headers)
     elseif r <= 84 then
-        return wrk.format("GET", "/api/v2/workspaces?q=nonsense:x", headers)
+        return ask(400, "GET", "/api/v2/workspaces?q=nonsense:x", headers)
     elseif r <= 88 then
-        return wrk.format("PATCH", path, headers, '{"name":"-", ')
+        return ask(400, "PATCH", path, headers, '{"name":"-", ')
     elseif r <= 92 then
-        return wrk.format("GET", path)
+        return ask(401, "GET", path)
     elseif r <= 96 then
-        return wrk.format("POST", "/api/v2/organizations/" .. org
-                          .. "/members/me/workspaces", headers,
-                          '{"name":"taken","template_id":"' .. template
-                          .. '"}')
+        return ask(409, "POST", "/api/v2/organizations/" .. org
+                   .. "/members/me/workspaces", headers,
+                   '{"name":"taken","template_id":"' .. template .. '"}')
     else
-        return wrk.format("DELETE", "/api/v2/nowhere", headers)
+        return ask(404, "DELETE", "/api/v2/nowhere", headers)
+    end
+end
+response = function(status)
+    got[status] = (got[status] or 0) + 1
+end
+setup = function(t)
+    thread = t
+end
+done = function(summary)
+    for status, count in pairs(thread:get("asked")) do
+        print("ASKED", status, count)
+    end
+    for status, count in pairs(thread:get("got")) do
+        print("GOT", status, count)
+    end
+    for what, count in pairs(summary.errors) do
+        print("ERRORS", what, count)
     end
 end
 """
+
+
+def judge_soak(out, tally):
+    """each is answered as it must be, but for those cut off in the end"""
+    said = {"ASKED": {}, "GOT": {}, "ERRORS": {}}
+    for line in out.splitlines():
+        kind, *rest = line.split("\t")
+        if kind in said:
+            said[kind][rest[0]] = int(rest[1])
+    asked, got = said["ASKED"], said["GOT"]
+    for status, count in got.items():
+        tally[int(status)] += count
+    missing = {status: asked.get(status, 0) - got.get(status, 0)
+               for status in asked.keys() | got.keys()}
+
+    # "status" of them are those above 399
+
+    failed = {what: count for what, count in said["ERRORS"].items()
+              if what != "status" and count}
+    if (not got or failed or min(missing.values()) < 0
+            or sum(missing.values()) > SOAKING + 1):    # wrk asks one in vain
+        tally.bad(f"wrk: asked {asked}, got {got}, errors {failed}")
 
 
 @scenario
@@ -489,6 +541,10 @@ async def soak():
     tally = Tally()
     clients = clients_of(deployment, [node], tally)
     await populate(clients, 20)
+    for c in clients:
+        await do(c, "POST", f"/organizations/{deployment.org}/members/me/"
+                 "workspaces", {"name": "taken",
+                                "template_id": deployment.template}, tally)
     script = os.path.join(WORK, "soak.lua")
     with open(script, "w") as f:
         f.write(SOAK % (lua(deployment.tokens),
@@ -500,7 +556,8 @@ async def soak():
     while tally["requests"] < total:
         before = tally["requests"]
         out = await asyncio.to_thread(
-            subprocess.run, ["wrk", "-t1", "-c64", "-d5", "-s", script,
+            subprocess.run, ["wrk", "-t1", f"-c{SOAKING}", "-d5",
+                             "--timeout", "30s", "-s", script,
                              f"http://127.0.0.1:{node.port}/"],
             text=True, capture_output=True)
         tally["requests"] += next(
@@ -509,6 +566,7 @@ async def soak():
         if tally["requests"] == before:
             tally.bad("wrk: " + out.stdout + out.stderr)
             break
+        judge_soak(out.stdout, tally)
         sizes.append((tally["requests"], rss(worker)))
     warm = next(kb for n, kb in sizes if n >= total * 0.2)
     tally["kB when warm"] = warm
@@ -593,12 +651,6 @@ async def provision(port, token, tally):
             tally[f"{job['transition']}, {job['build']['reason']}"] += 1
         if status not in (200, 204):
             tally.bad(f"provisioner at {port}: {status} {answer[:200]}")
-
-
-async def do(client, method, path, body, tally):
-    status, answer = await client.ask(method, path, body)
-    if status not in (200, 201, 204):
-        tally.bad(f"{method} {path} {body}: {status} {answer}")
 
 
 def time_of(text):
