@@ -27,6 +27,8 @@ class Connection:
         self.token = token
         self.keepalive = keepalive
         self.writer = None
+        self.local = None       # our port
+        self.answers = 0        # had on it
 
     async def request(self, method, path, body=None):
         """(status, body); Broken; a hang raises TimeoutError"""
@@ -44,6 +46,8 @@ class Connection:
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(
                 "127.0.0.1", self.port, limit=1 << 22)
+            self.local = self.writer.get_extra_info("sockname")[1]
+            self.answers = 0
         data = json.dumps(body).encode() if body is not None else b""
         self.writer.write((
             f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
@@ -66,6 +70,7 @@ class Connection:
             length = re.search(rb"Content-Length: (\d+)", head)
             answer = await self.reader.readexactly(
                 int(length[1]) if length else 0)
+        self.answers += 1
         if b"Connection: close" in head:
             self.close()
         return status, answer
@@ -84,6 +89,7 @@ class Tally(collections.Counter):
         super().__init__()
         self.wrong = []
         self.losses = []
+        self.ended = []         # (when, server's port, ours, what, first)
 
     def bad(self, text):
         self.wrong.append(text)
@@ -91,6 +97,11 @@ class Tally(collections.Counter):
     def lost(self, text, what="lost"):
         self[what] += 1
         self.losses.append(text)
+
+    def broke(self, what, port, local, first=True):
+        """a connection ended before its answer, to its first request"""
+        self[what] += 1
+        self.ended.append((time.time(), port, local, what, first))
 
 
 class Client:
@@ -118,7 +129,9 @@ class Client:
             status, answer = await self.connection.request(
                 method, "/api/v2" + path, body)
         except Broken:
-            self.tally["broken"] += 1
+            self.tally.broke("broken", self.connection.port,
+                             self.connection.local,
+                             self.connection.answers == 0)
             self.connect()
             return None, None
         except asyncio.TimeoutError:
@@ -280,12 +293,15 @@ class Watcher:
     async def run(self):
         while True:
             writer = None
+            local = None
             try:
                 reader, writer = await asyncio.open_connection(
                     "127.0.0.1", self.port, limit=1 << 22)
+                local = writer.get_extra_info("sockname")[1]
                 await self.watch(reader, writer)
             except (OSError, EOFError, ValueError):
-                pass
+                self.tally.broke("streams cut" if self.connected
+                                 else "watches unanswered", self.port, local)
             finally:
                 self.connected = False
                 if writer:

@@ -57,12 +57,40 @@ def rss(pid):
                                               f.read()))
 
 
-def alive(pid):
+def state(pid):
+    """its letter; that of a zombie when it is gone"""
     try:
         with open(f"/proc/{pid}/stat") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+            return f.read().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return False
+        return "Z"
+
+
+def alive(pid):
+    return state(pid) != "Z"
+
+
+def sockets(pid):
+    """inodes of those that a process has"""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except OSError:
+            continue            # closed meanwhile
+        if target.startswith("socket:"):
+            found.add(target[8:-1])
+    return found
+
+
+def tcp():
+    """(ours, theirs, state, bytes to be read, inode) of each IPv4 socket"""
+    with open("/proc/net/tcp") as f:
+        for line in list(f)[1:]:
+            fields = line.split()
+            yield (int(fields[1].split(":")[1], 16),
+                   int(fields[2].split(":")[1], 16), int(fields[3], 16),
+                   int(fields[4].split(":")[1], 16), fields[9])
 
 
 class Redis:
@@ -244,6 +272,16 @@ server {{
                 return f.read().startswith("nginx: worker")
         except OSError:
             return False
+
+    def kill9(self, worker):
+        """the ports of its clients; stopped first, it takes no more"""
+        os.kill(worker, signal.SIGSTOP)
+        wait_for("a worker to stop", lambda: state(worker) in "TtZ")
+        its = sockets(worker) if state(worker) != "Z" else set()
+        clients = {theirs for ours, theirs, _, _, inode in tcp()
+                   if inode in its and ours == self.port}
+        os.kill(worker, signal.SIGKILL)
+        return clients
 
     def reload(self):
         os.kill(self.pid(), signal.SIGHUP)
