@@ -29,6 +29,7 @@ class Connection:
         self.writer = None
         self.local = None       # our port
         self.answers = 0        # had on it
+        self.asked = 0          # when the last request was written
 
     async def request(self, method, path, body=None):
         """(status, body); Broken; a hang raises TimeoutError"""
@@ -54,6 +55,7 @@ class Connection:
             f"Coder-Session-Token: {self.token}\r\n"
             f"Connection: {'keep-alive' if self.keepalive else 'close'}\r\n"
             f"Content-Length: {len(data)}\r\n\r\n").encode() + data)
+        self.asked = time.time()
         head = await self.reader.readuntil(b"\r\n\r\n")
         status = int(head[9:12])
         self.head = head

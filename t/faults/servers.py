@@ -23,6 +23,8 @@ VALGRIND = os.environ.get("WORKSPACE_VALGRIND")
 NGINX = (os.environ.get("NGINX")
          or shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"))
 
+ESTABLISHED = 1         # in /proc/net/tcp
+
 running = []
 
 
