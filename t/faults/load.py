@@ -87,10 +87,13 @@ class Tally(collections.Counter):
     """what happened; "wrong" has the words for what never may, "losses"
     for what may not unless Redis may lose what it acknowledged"""
 
+    last = None             # of the scenario that runs
+
     def __init__(self):
         super().__init__()
         self.wrong = []
         self.losses = []
+        Tally.last = self
         self.ended = []         # (when, server's port, ours, what, first)
 
     def bad(self, text):
