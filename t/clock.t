@@ -339,7 +339,38 @@ is wsctl('check'), '', 'all invariants hold';
 
 
 
-=== TEST 5: what was missed while everything was down, once
+=== TEST 5: a zone that another node knows, and this one does not
+--- scenario
+my $w = stopped(autostart_schedule => 'CRON_TZ=Europe/Berlin 0 9 * * *');
+my $due = shard_key('due', $w->{id});
+my $at = redis_cmd('ZSCORE', $due, "autostart $w->{id}");
+
+ok $at > now_ms(), 'it is due';
+
+my $doc = redis_cmd('HGET', key('w', $w->{id}), 'd');
+
+$doc =~ s{Europe.{1,2}Berlin}{Europe/Nowhere} or die $doc;
+redis_cmd('HSET', key('w', $w->{id}), 'd', $doc);
+
+my $path = "/api/v2/workspaces/$w->{id}";
+
+is http(PATCH => $path, { as => 'alice', body => { name => 'else' } })->status,
+   204, 'a change that has nothing to do with it';
+is redis_cmd('ZSCORE', $due, "autostart $w->{id}"), $at, 'is due as before';
+like node()->log(qr/autostart of workspace/),
+     qr{"$w->{id}" is left as it is: "CRON_TZ=Europe/Nowhere 0 9 \* \* \*"},
+     'and it is logged';
+
+# it is done when it is due
+
+due_at(now_ms(), 'autostart', $w);
+ok +(wait_for { @{ builds($w) } == 3 } 20), 'started';
+is builds($w)->[0]{reason}, 'autostart';
+is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 6: what was missed while everything was down, once
 --- timeout: 120
 --- scenario
 my @stop = map { (started(ttl_ms => 3600_000))[0] } 1 .. 5;
@@ -384,7 +415,7 @@ is wsctl('check'), '', 'all invariants hold';
 
 
 
-=== TEST 6: what Redis is asked grows with nodes, not with their workers
+=== TEST 7: what Redis is asked grows with nodes, not with their workers
 --- timeout: 120
 --- scenario
 use Time::HiRes ();
@@ -417,7 +448,7 @@ ok $took > 3, 'one worker at a time' or diag "16 turns in $took s";
 
 
 
-=== TEST 7: over many shards, and a worker that hangs is not missed
+=== TEST 8: over many shards, and a worker that hangs is not missed
 --- timeout: 120
 --- scenario
 my $shards = 64;
@@ -451,7 +482,7 @@ for my $worker ($node->workers) {
 
 
 
-=== TEST 8: a node whose clock is wrong goes by Redis' from its first answer on
+=== TEST 9: a node whose clock is wrong goes by Redis' from its first answer on
 --- timeout: 60
 --- scenario
 

@@ -11,6 +11,8 @@
 
 static ngx_int_t ws_due_add(ws_workspace_t *w, ngx_array_t *list,
     ngx_uint_t kind, ngx_str_t *agent, int64_t at_ms);
+static void ws_due_unknown(ws_workspace_t *w, ngx_str_t *schedule,
+    const char *detail);
 static ngx_int_t ws_due_agents(ws_workspace_t *w, ngx_array_t *list);
 static int64_t ws_due_agent(ws_workspace_t *w, json_t *agent);
 static ws_due_entry_t *ws_due_find(ngx_array_t *list, ngx_str_t *member);
@@ -87,10 +89,17 @@ ws_due_arm(ws_workspace_t *w, ws_keyspace_t *ks)
         || !ws_due_is(build, "status", "stopped")
         || ws_json_get_time(json_object_get(build, "job"), "completed_at",
                             &after_ms)
-           != NGX_OK
-        || ws_schedule_parse(ks->tz, &text, &schedule, &detail) != NGX_OK)
+           != NGX_OK)
     {
         (void) json_object_del(w->priv, "autostart_ms");
+        return NGX_OK;
+    }
+
+    if (ws_schedule_parse(ks->tz, &text, &schedule, &detail) != NGX_OK) {
+
+        /* others know this zone, and one has worked it out: that stays */
+
+        ws_due_unknown(w, &text, detail);
         return NGX_OK;
     }
 
@@ -106,6 +115,23 @@ ws_due_arm(ws_workspace_t *w, ws_keyspace_t *ks)
     }
 
     return ws_json_set_int(w->priv, "autostart_ms", next_ms);
+}
+
+
+static void
+ws_due_unknown(ws_workspace_t *w, ngx_str_t *schedule, const char *detail)
+{
+    ngx_str_t  id;
+
+    id = ws_uuid_str(w->pool, &w->id);
+
+    /* programs that are not nginx have no log */
+
+    if (w->pool->log && id.data) {
+        ngx_log_error(NGX_LOG_ERR, w->pool->log, 0,
+                      "autostart of workspace \"%V\" is left as it is: "
+                      "\"%V\": %s", &id, schedule, detail);
+    }
 }
 
 

@@ -56,7 +56,8 @@ ngx_array_t *ws_due_entries(ws_workspace_t *w);
 
 /*
  * Before a commit: works out when the schedule fires next and keeps it with
- * the document.  NGX_OK or NGX_ERROR.
+ * the document; what is kept there stays when the zone is not known here.
+ * NGX_OK or NGX_ERROR.
  */
 ngx_int_t ws_due_arm(ws_workspace_t *w, ws_keyspace_t *ks);
 

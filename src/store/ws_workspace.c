@@ -417,6 +417,10 @@ ws_workspace_set_schedule(ws_workspace_t *w, ngx_str_t *schedule,
         return NGX_ERROR;
     }
 
+    /* worked out by the one before */
+
+    (void) json_object_del(w->priv, "autostart_ms");
+
     if (ws_json_set_int(w->priv, "schedule_set_ms", now_ms) != NGX_OK) {
         return NGX_ERROR;
     }

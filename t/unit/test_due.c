@@ -142,6 +142,51 @@ test_without_zones_nothing_is_armed(void **state)
 }
 
 
+/* here there is only UTC; where the schedule was set there was more */
+
+static void
+test_a_zone_that_is_not_known_here(void **state)
+{
+    int64_t          at_ms;
+    ngx_str_t        s;
+    ws_keyspace_t    ks;
+    ws_workspace_t  *w;
+
+    ks = life_ks;
+    ks.tz = ws_tz_db_load(life_pool, WS_TZ_DIR);
+    assert_non_null(ks.tz);
+
+    w = life_stopped(LIFE_NOW);
+    s = life_str("CRON_TZ=Europe/Berlin 30 14 * * *");
+    assert_int_equal(ws_workspace_set_schedule(w, &s, LIFE_NOW), NGX_OK);
+    assert_int_equal(ws_due_arm(w, &ks), NGX_OK);
+
+    at_ms = LIFE_NOW + 90 * MINUTE;
+    assert_int_equal(life_due(w, "autostart"), at_ms);
+
+    w = life_reload(w);
+    s = life_str("other");
+    assert_int_equal(ws_workspace_set_name(w, &s, LIFE_NOW), NGX_OK);
+    assert_int_equal(life_writes(w, "ZREM", "autostart "), 0);
+    assert_int_equal(life_due(life_reload(w), "autostart"), at_ms);
+
+    /* what was worked out for another schedule does not stay */
+
+    schedule(w, "CRON_TZ=Europe/Berlin 30 15 * * *", LIFE_NOW);
+    assert_int_equal(life_due(w, "autostart"), 0);
+    assert_int_equal(life_writes(w, "ZREM", "autostart "), 1);
+
+    /* nor when it is started */
+
+    w = life_reload(w);
+    assert_int_equal(ws_due_arm(w, &ks), NGX_OK);
+    assert_int_equal(life_due(w, "autostart"), at_ms + HOUR);
+    assert_int_equal(life_build(w, "start", LIFE_NOW), NGX_OK);
+    assert_int_equal(ws_due_arm(w, &life_ks), NGX_OK);
+    assert_int_equal(entries(w), 0);
+}
+
+
 /* a commit moves what differs and leaves the rest alone */
 
 static void
@@ -256,6 +301,7 @@ main(void)
         cmocka_unit_test(test_autostart_after_the_last_build),
         cmocka_unit_test(test_no_autostart_after_a_failure),
         cmocka_unit_test(test_without_zones_nothing_is_armed),
+        cmocka_unit_test(test_a_zone_that_is_not_known_here),
         cmocka_unit_test(test_commits),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_entries_are_members)

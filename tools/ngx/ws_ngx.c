@@ -492,3 +492,10 @@ ws_ngx_merge(u_char *base, size_t n, size_t size, u_char *buf,
         }
     }
 }
+
+
+void
+ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *fmt, ...)
+{
+}

@@ -9,6 +9,7 @@
  *     ngx_array_create ngx_array_destroy ngx_array_push ngx_array_push_n
  *     ngx_pstrdup ngx_strlow ngx_cpystrn ngx_strcasecmp ngx_strncasecmp
  *     ngx_memn2cmp ngx_atoi ngx_hextoi ngx_sort
+ *     ngx_log_error_core (does nothing)
  *
  * The log arguments may be NULL and are not used.  Every allocation from a
  * pool is a malloc() of its own, so that sanitizers and valgrind see a byte
