@@ -7,7 +7,7 @@
 # make valgrind-faults   the faults below with nginx in valgrind
 # make fuzz       every fuzzer for FUZZ_SECONDS
 # make bench      side by side with peers, see docs/performance.md
-# make faults     Redis and workers killed under load, about 20 minutes
+# make faults     Redis and workers killed under load, 10 to 20 minutes
 # make run        a private Redis and nginx in the foreground
 # make clean
 #
@@ -223,7 +223,7 @@ asan-check asan-break: asan-%: $(BUILD)/stay_loaded.so
 
 
 # valgrind: reads of memory that nobody has written.  Slow, and not a part of
-# anything: about half an hour.  Without run.t: that finds the processes of a
+# anything: 11 to 30 minutes.  Without run.t: that finds the processes of a
 # stock nginx by their titles, which they cannot set in valgrind.
 
 VALGRIND_T = $(sort $(UNITS)) $(filter-out t/run.t,$(sort $(wildcard t/*.t)))

@@ -462,7 +462,6 @@ async def deaf_clients():
     during = await latencies(clients[1], 500, tally)
     peak = max(peak, rss(worker))
 
-
     # seen from nginx: that it has closed does not arrive where nobody reads
 
     still = sum(state == ESTABLISHED for ours, theirs, state, _, _ in tcp()
