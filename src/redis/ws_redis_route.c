@@ -31,6 +31,7 @@ static ngx_int_t ws_redis_route_redirect(ws_redis_cmd_t *cmd,
 static ngx_int_t ws_redis_route_send(ws_redis_cmd_t *cmd, ws_redis_t *target,
     ngx_uint_t ask);
 static void ws_redis_route_wait(ws_redis_cmd_t *cmd);
+static ws_redis_t *ws_redis_route_front(ws_redis_cmd_t *cmd);
 static ngx_uint_t ws_redis_route_displaced(ws_redis_t *front,
     ws_redis_cmd_t *cmd);
 static ngx_uint_t ws_redis_route_early(ws_redis_t *front,
@@ -163,7 +164,7 @@ ws_redis_unanswered(ws_redis_cmd_t *cmd)
 {
     ws_redis_t  *front;
 
-    front = cmd->redis->cluster ? cmd->redis : cmd->redis->front;
+    front = ws_redis_route_front(cmd);
 
     if (front && cmd->handler && ws_redis_route_early(front, cmd)) {
         ws_redis_route_hold(front, cmd);
@@ -284,6 +285,15 @@ ws_redis_route_wait(ws_redis_cmd_t *cmd)
 }
 
 
+/* NULL: it is not of a cluster */
+
+static ws_redis_t *
+ws_redis_route_front(ws_redis_cmd_t *cmd)
+{
+    return cmd->redis->cluster ? cmd->redis : cmd->redis->front;
+}
+
+
 /* whether a command of the same slot that came before it is displaced */
 
 static ngx_uint_t
@@ -365,7 +375,7 @@ ws_redis_route_end(ws_redis_cmd_t *cmd)
 {
     ws_redis_t  *front;
 
-    front = cmd->redis->cluster ? cmd->redis : cmd->redis->front;
+    front = ws_redis_route_front(cmd);
 
     cmd->displaced = 0;
     ngx_queue_remove(&cmd->order);
