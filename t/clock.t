@@ -533,3 +533,67 @@ is $s->status, 200, 'a token lives until Redis says that it is over';
 my $pings = 0;
 ok $s->wait_event(20, sub { $_->{event} eq 'ping' && ++$pings == 2 }),
    'and so does its stream';
+
+
+
+=== TEST 10: a node whose clock is set while it runs notices nothing
+--- timeout: 60
+--- scenario
+
+# no worker claims what is due, which tells the time as well
+
+my $port = free_port();
+
+my $proxy = WorkspaceTest::Proxy->new(to => redis()->port, port => $port,
+                                      rewrite => sub {
+    my (@words) = @_;
+
+    return @words if $words[0] !~ /^EVAL/i;
+
+    $words[1] = '0' x 40 if $words[0] eq 'EVALSHA';
+    $words[1] = "return redis.error_reply('ERR no claims')"
+        if $words[1] =~ /BYSCORE/ && $words[1] =~ /'TIME'/;
+
+    return @words;
+});
+
+my $lib = WorkspaceTest::temp_dir() . '/step_clock.so';
+my $step = WorkspaceTest::temp_dir() . '/step';
+my $cc = $ENV{CC} || 'cc';
+
+is system("$cc -shared -fPIC -o $lib " . v('top') . '/t/lib/step_clock.c -ldl'),
+   0, 'a clock to set';
+
+my $node = do {
+    local $ENV{STEP_CLOCK} = $step;
+    local $ENV{LD_PRELOAD} = join ' ', grep { $_ } $lib, $ENV{LD_PRELOAD};
+
+    start_node(name => 'steps', workers => 1, http_config =>
+               "workspace_redis redis://127.0.0.1:$port;");
+};
+
+my $job;
+my $w = create(name => 'steps');
+my $path = "/api/v2/workspaces/$w->{id}";
+
+ok $job = acquire($w), 'leased for thirty seconds';
+is http($node, GET => $path, { as => 'alice' })->status, 200;
+
+open my $fh, '>', $step or die "$step: $!";
+
+ok +(wait_for {
+    my $date = http($node, GET => $path, { as => 'alice' })->header('Date');
+    my ($day) = $date =~ /, (\d+) /;
+
+    $day == (gmtime(time + 86400))[3];
+} 20), 'the clock is a day ahead';
+
+is report($job, 'heartbeat', node => $node)->status, 200,
+   'the lease has not ended';
+is http($node, PUT => "$path/ttl", { as => 'alice',
+                                     body => { ttl_ms => 3600_000 } })->status,
+   204, 'a change';
+
+my $ahead = ms(show($w)->{updated_at}) - now_ms();
+
+cmp_ok abs $ahead, '<', 60_000, 'its time is Redis\' time';

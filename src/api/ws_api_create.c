@@ -29,7 +29,7 @@ static ngx_int_t ws_create_template(ws_request_t *req, ws_create_t *c);
 static ngx_int_t ws_create_version(ws_request_t *req);
 static ngx_int_t ws_create_commit(ws_request_t *req, ws_create_t *c);
 static ngx_int_t ws_create_build(ws_request_t *req, ws_workspace_t *w,
-    json_t *values);
+    json_t *values, int64_t now_ms);
 static ngx_int_t ws_api_created(ws_request_t *req);
 
 
@@ -209,7 +209,7 @@ ws_create_commit(ws_request_t *req, ws_create_t *c)
 
     w = ws_workspace_create(ws_request_pool(req), &nw);
 
-    rc = w ? ws_create_build(req, w, values) : NGX_ERROR;
+    rc = w ? ws_create_build(req, w, values, nw.now_ms) : NGX_ERROR;
 
     json_decref(values);
 
@@ -225,7 +225,8 @@ ws_create_commit(ws_request_t *req, ws_create_t *c)
 
 
 static ngx_int_t
-ws_create_build(ws_request_t *req, ws_workspace_t *w, json_t *values)
+ws_create_build(ws_request_t *req, ws_workspace_t *w, json_t *values,
+    int64_t now_ms)
 {
     ws_build_new_t  nb;
 
@@ -234,7 +235,7 @@ ws_create_build(ws_request_t *req, ws_workspace_t *w, json_t *values)
     nb.initiator = req->user;
     nb.version = &ws_request_entry(req, WS_REF_VERSION)->u.version;
     nb.parameters = values;
-    nb.now_ms = ws_request_now_ms(req);
+    nb.now_ms = now_ms;
 
     return ws_build_create(w, &nb);
 }

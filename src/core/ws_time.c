@@ -1,5 +1,5 @@
 /*
- * Times by arithmetic alone: no time zone files, no locks, no libc state.
+ * Dates by arithmetic alone: no time zone files, no locks, no libc state.
  *
  * Days are counted in years that begin on March 1, which puts the leap day
  * last: the lengths of the months before it then follow one linear formula,
@@ -411,6 +411,21 @@ ws_duration_parse(ngx_str_t *text, int64_t *ms)
     *ms = result;
 
     return NGX_OK;
+}
+
+
+uint64_t
+ws_time_monotonic_usec(void)
+{
+    struct timespec  ts;
+
+#ifdef CLOCK_BOOTTIME
+    (void) clock_gettime(CLOCK_BOOTTIME, &ts);
+#else
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+#endif
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 

@@ -57,5 +57,12 @@ u_char *ws_time_format(u_char *p, int64_t ms);
  */
 ngx_int_t ws_duration_parse(ngx_str_t *text, int64_t *ms);
 
+/*
+ * Microseconds since some moment before this machine's processes began, by a
+ * clock that nobody sets; where the system has such a clock it goes on while
+ * the machine is suspended.
+ */
+uint64_t ws_time_monotonic_usec(void);
+
 
 #endif /* _WS_TIME_H_INCLUDED_ */

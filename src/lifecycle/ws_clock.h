@@ -10,8 +10,8 @@
  * thus grows with nodes, not with workers.  What makes an action happen once
  * is the guard on the document's version, as for every commit.
  *
- * "Now" is Redis' clock, for all nodes alike; store->offset_ms is what it is
- * ahead of this machine's, as this worker learned at its last turn.
+ * "Now" is Redis' clock, for all nodes alike; every turn tells what it shows
+ * (ws_store_now_ms).
  */
 
 

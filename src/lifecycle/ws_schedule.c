@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ws_schedule.h"
+#include "ws_time.h"
 
 
 /*
@@ -18,10 +19,6 @@
  */
 
 #define WS_SCHEDULE_MAX_DAYS  10
-
-/* the end of the year 9999 */
-
-#define WS_SCHEDULE_MAX_MS    253402300799999LL
 
 
 typedef struct {
@@ -126,7 +123,7 @@ ws_schedule_next(const ws_schedule_t *s, int64_t after_ms)
     int64_t     after, local, day, next;
     ngx_uint_t  i, dow;
 
-    if (after_ms > WS_SCHEDULE_MAX_MS) {
+    if (after_ms > WS_TIME_MAX_MS) {
         return -1;
     }
 
@@ -148,7 +145,7 @@ ws_schedule_next(const ws_schedule_t *s, int64_t after_ms)
         next = ws_schedule_day(s, day, local, after);
 
         if (next != -1) {
-            return next * 1000;
+            return (next * 1000 <= WS_TIME_MAX_MS) ? next * 1000 : -1;
         }
     }
 

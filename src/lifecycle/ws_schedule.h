@@ -53,8 +53,7 @@ ngx_int_t ws_schedule_parse(const ws_tz_db_t *db, ngx_str_t *text,
  * one that it repeats fires at its first occurrence; several wall times that
  * fall on one instant fire once.
  *
- * Returns -1 when there is no such time, which happens only for moments past
- * the year 9999.
+ * Returns -1 when there is no such time until the end of the year 9999, UTC.
  */
 int64_t ws_schedule_next(const ws_schedule_t *s, int64_t after_ms);
 

@@ -14,6 +14,7 @@
 #include <ws_redis_cmd.h>
 #include <ws_resp.h>
 #include <ws_slot.h>
+#include <ws_time.h>
 
 
 /* what waits, of one connection: commands, bytes */
@@ -26,7 +27,6 @@ static ws_redis_cmd_t *ws_redis_add(ws_redis_t *redis, ws_script_t *script,
 static ngx_int_t ws_redis_format(ws_redis_t *redis, ws_redis_cmd_t *cmd,
     ngx_uint_t argc, ngx_str_t *argv);
 static void ws_redis_free(ws_redis_cmd_t *cmd);
-static uint64_t ws_redis_now(void);
 
 
 ws_redis_cmd_t *
@@ -152,7 +152,7 @@ ws_redis_add(ws_redis_t *redis, ws_script_t *script, ngx_uint_t argc,
         return NULL;
     }
 
-    cmd->start = ws_redis_now();
+    cmd->start = ws_time_monotonic_usec();
     cmd->deadline = ngx_current_msec + redis->conn.conf->read_timeout;
     cmd->slot = slot;
     cmd->serial = front ? ++front->serial : 0;
@@ -386,7 +386,7 @@ ws_redis_free(ws_redis_cmd_t *cmd)
 uint64_t
 ws_redis_cmd_elapsed(ws_redis_cmd_t *cmd)
 {
-    return ws_redis_now() - cmd->start;
+    return ws_time_monotonic_usec() - cmd->start;
 }
 
 
@@ -395,15 +395,4 @@ ws_redis_cmd_sent(ws_redis_cmd_t *cmd)
 {
     return cmd->touched
            || (cmd->put && cmd->redis->conn.sent > cmd->begin);
-}
-
-
-static uint64_t
-ws_redis_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }

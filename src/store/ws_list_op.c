@@ -7,12 +7,11 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <time.h>
 #include "ws_list_op.h"
+#include "ws_time.h"
 
 
 static void ws_list_op_free(ws_list_op_t *op);
-static uint64_t ws_list_clock(void);
 
 
 ws_list_op_t *
@@ -148,7 +147,7 @@ void
 ws_list_watch_start(ws_list_watch_t *watch)
 {
     if (watch->flying++ == 0) {
-        watch->since = ws_list_clock();
+        watch->since = ws_time_monotonic_usec();
     }
 }
 
@@ -157,17 +156,6 @@ void
 ws_list_watch_stop(ws_list_watch_t *watch)
 {
     if (--watch->flying == 0) {
-        watch->usec += ws_list_clock() - watch->since;
+        watch->usec += ws_time_monotonic_usec() - watch->since;
     }
-}
-
-
-static uint64_t
-ws_list_clock(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }

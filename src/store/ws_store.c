@@ -11,6 +11,7 @@
 #include "ws_cache.h"
 #include "ws_dir.h"
 #include "ws_layout.h"
+#include "ws_time.h"
 #include "ws_txn.h"
 
 
@@ -72,11 +73,7 @@ ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
 int64_t
 ws_store_now_ms(ws_store_t *store)
 {
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return (int64_t) tp->sec * 1000 + tp->msec + store->offset_ms;
+    return (int64_t) (ws_time_monotonic_usec() / 1000) + store->offset_ms;
 }
 
 
@@ -89,17 +86,10 @@ ws_store_now_ms(ws_store_t *store)
 void
 ws_store_sync(ws_store_t *store, int64_t now_ms, uint64_t elapsed_usec)
 {
-    int64_t      least_ms, most_ms;
-    ngx_time_t  *tp;
+    int64_t  least_ms, most_ms;
 
-    tp = ngx_timeofday();
-
-    least_ms = now_ms - ((int64_t) tp->sec * 1000 + tp->msec);
-    most_ms = least_ms + elapsed_usec / 1000;
-
-    /* the time that nginx keeps may be a turn of the event loop old */
-
-    most_ms += 1;
+    least_ms = now_ms - (int64_t) (ws_time_monotonic_usec() / 1000);
+    most_ms = least_ms + elapsed_usec / 1000 + 1;
 
     if (store->offset_ms < least_ms) {
         store->offset_ms = least_ms;

@@ -51,8 +51,8 @@ struct ws_store_s {
     ws_layout_t         *layout;
     ws_dir_t            *dir;
     ws_script_t          txn;       /* ws_txn_script */
-    int64_t              offset_ms; /* Redis' clock is ahead by this */
-    unsigned             timed:1;   /* as it has said */
+    int64_t              offset_ms; /* from the monotonic clock to Redis' */
+    unsigned             timed:1;   /* that is known */
 };
 
 
@@ -61,8 +61,9 @@ ws_store_t *ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf,
     ngx_log_t *log);
 
 /*
- * Now, milliseconds since the epoch, by Redis' clock as far as it is known:
- * all nodes agree on it (ws_layout.h, ws_clock.h).
+ * Now, milliseconds since the epoch, by Redis' clock: all nodes agree on it.
+ * It is known before anything is served (ws_layout.c) and kept by the
+ * monotonic clock, so that setting this machine's clock changes nothing.
  */
 int64_t ws_store_now_ms(ws_store_t *store);
 
