@@ -213,7 +213,7 @@ cmp_ok lines(qr/redis answered "READONLY .*it is a replica/), '>=', 1;
 
 
 
-=== TEST 7: READONLY, the host has another address: subscriptions go along
+=== TEST 7: READONLY, the host has another address: what only reads goes along
 --- timeout: 60
 --- scenario
 my $lib = WorkspaceTest::temp_dir() . '/two_hosts.so';
@@ -231,6 +231,8 @@ my $other = WorkspaceTest::Redis->new(
 my $follows = sub { $_[0] =~ /^master_link_status:up/m };
 
 $other->cmd('REPLICAOF', '127.0.0.1', $port);
+create() for 1 .. 100;
+
 ok +(wait_for { $follows->($other->cmd(qw(INFO replication))) } 20),
    'it has the data';
 
@@ -247,15 +249,27 @@ my $rename = sub {
 };
 my $stream = sse_open($node, "$path/watch", { as => 'alice' });
 
+my $listed = sub {
+    my $list = http($node, GET => '/api/v2/workspaces?limit=0',
+                    { as => 'alice' })->json->{workspaces};
+
+    return join ' ', @$list > 100 ? 'long:' : 'short:',
+                     map { $_->{id} eq v('dev.id') ? $_->{name} : () } @$list;
+};
+
 ok $stream->wait_event(10, sub { $_->{event} eq 'data' }), 'watching';
 is $rename->('one'), 204;
+is $listed->(), 'long: one', 'a listing, by another connection than short ones';
 
 # what is a replica now gets nothing
 
 $other->cmd(qw(REPLICAOF NO ONE));
 redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
 
-ok +(wait_for { $rename->('two') == 204 } 20), 'the other one is written to';
+ok +(wait_for {
+    $other->cmd(qw(CLIENT LIST TYPE normal)) =~ / name=nginx-workspace /;
+} 20), 'a worker goes to the other one, though it writes nothing';
+is $rename->('two'), 204, 'and writes to it';
 ok +(wait_for {
     $other->cmd(qw(CLIENT LIST TYPE pubsub)) =~ / name=nginx-workspace /;
 } 10), 'the subscription is there too';
@@ -263,6 +277,7 @@ is $rename->('three'), 204;
 ok $stream->wait_event(10, sub { $_->{event} eq 'data'
                                  && $_->{json}{name} eq 'three' }),
    'and what is changed there is told';
+is $listed->(), 'long: three', 'and listed';
 
 ok $node->quit;
 redis_cmd(qw(REPLICAOF NO ONE));

@@ -93,6 +93,13 @@ ws_redis_create_one(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
 
 
 void
+ws_redis_follow(ws_redis_t *redis, ws_redis_t *leader)
+{
+    ws_redis_conn_follow(&redis->conn, &leader->conn);
+}
+
+
+void
 ws_redis_close(ws_redis_t *redis)
 {
     if (redis == NULL || redis->conn.shut) {

@@ -475,12 +475,17 @@ ws_redis_cluster_follow(ws_redis_cluster_t *cluster)
 {
     ws_redis_conn_t  *follower;
 
-    follower = cluster->fronts[WS_ROLE_SHORT]->conn.follower;
+    if (cluster->conf->sharded) {
+        return;
+    }
 
-    if (!cluster->conf->sharded && follower
-        && follower->state == WS_REDIS_OPEN)
-    {
-        ws_redis_conn_fail(follower, 0);
+    follower = cluster->fronts[WS_ROLE_SHORT]->conn.followers;
+
+    for ( /* void */ ; follower; follower = follower->sibling) {
+
+        if (follower->state == WS_REDIS_OPEN) {
+            ws_redis_conn_fail(follower, 0);
+        }
     }
 }
 

@@ -198,6 +198,8 @@ ws_redis_conn_socket(ws_redis_conn_t *conn)
 
     addr = ws_redis_conn_addr(conn);
 
+    conn->next = (conn->address + 1) % conn->conf->naddrs;
+
     ngx_memzero(&peer, sizeof(ngx_peer_connection_t));
 
     peer.sockaddr = addr->sockaddr;
@@ -327,7 +329,7 @@ ws_redis_conn_place(ws_redis_conn_t *conn)
 {
     uint64_t          place;
     ngx_addr_t       *addr;
-    ngx_uint_t        moved, n;
+    ngx_uint_t        moved;
     ws_redis_conn_t  *follower;
 
     addr = ws_redis_conn_addr(conn);
@@ -338,33 +340,32 @@ ws_redis_conn_place(ws_redis_conn_t *conn)
 
     moved = (conn->place && conn->place != place);
     conn->place = place;
-    follower = conn->follower;
 
-    if (!moved || follower == NULL) {
+    if (!moved) {
         return;
     }
 
-    /* it goes along: nothing tells a subscription of READONLY */
+    for (follower = conn->followers; follower; follower = follower->sibling) {
 
-    if (conn->conf->kind == WS_REDIS_ONE) {
-        follower->address = conn->address;
-    }
+        follower->next = conn->address;
 
-    if (follower->state == WS_REDIS_CLOSED) {
-        return;
-    }
+        if (follower->state == WS_REDIS_CLOSED) {
+            follower->address = follower->next;
+            continue;
+        }
 
-    if (conn->conf->kind == WS_REDIS_ONE) {
-
-        /* that is the next address, where failing leads to */
-
-        n = conn->conf->naddrs;
-
-        follower->address = (conn->address + n - 1) % n;
         follower->moved = 1;
-    }
 
-    ws_redis_conn_fail(follower, 0);
+        ws_redis_conn_fail(follower, 0);
+    }
+}
+
+
+void
+ws_redis_conn_follow(ws_redis_conn_t *conn, ws_redis_conn_t *leader)
+{
+    conn->sibling = leader->followers;
+    leader->followers = conn;
 }
 
 
@@ -398,7 +399,7 @@ ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame)
     if (lost) {
 
         if (moved) {
-            conn->address = (conn->address + 1) % conn->conf->naddrs;
+            conn->address = conn->next;
         }
 
         conn->spared = 0;
@@ -407,7 +408,7 @@ ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame)
         return;
     }
 
-    conn->address = (conn->address + 1) % conn->conf->naddrs;
+    conn->address = conn->next;
 
     if (state != WS_REDIS_OPEN && conn->tries) {
         ws_redis_conn_next(conn);

@@ -121,6 +121,7 @@ struct ws_redis_conn_s {
     ws_redis_primary_t          primary;    /* by Sentinel */
 
     ngx_uint_t                  address;    /* in conf->addrs */
+    ngx_uint_t                  next;       /* to be tried after it */
     ngx_uint_t                  tries;      /* left in this attempt */
     ngx_uint_t                  failures;   /* attempts in a row */
     ngx_msec_t                  retry;      /* not to be tried before */
@@ -139,7 +140,8 @@ struct ws_redis_conn_s {
 
     uint64_t                    place;      /* a hash of the address that it
                                                was open to last; 0: none */
-    ws_redis_conn_t            *follower;   /* made anew when that changes */
+    ws_redis_conn_t            *followers;  /* made anew when that changes */
+    ws_redis_conn_t            *sibling;    /* the next one of its leader's */
 };
 
 
@@ -190,6 +192,12 @@ void ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame);
  * The next one is made to another address, if there are several.
  */
 void ws_redis_conn_refused(ws_redis_conn_t *conn, ws_reply_t *reply);
+
+/*
+ * From now on conn is made anew, with the address of its leader, whenever that
+ * is open to another server than before.  Of one configuration both; once.
+ */
+void ws_redis_conn_follow(ws_redis_conn_t *conn, ws_redis_conn_t *leader);
 
 /*
  * Tells the owner about a graceful quit unless that was done.

@@ -47,6 +47,11 @@ ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
         return NULL;
     }
 
+    if (store->commit != store->redis) {
+        ws_redis_follow(store->redis, store->commit);
+    }
+
+    ws_redis_follow(store->bulk, store->redis);
     ws_redis_sub_follow(store->sub, store->redis);
 
     if (conf->zone) {
