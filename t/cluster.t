@@ -225,7 +225,8 @@ for my $transition (qw(stop start stop start)) {
 }
 
 my ($moved, $asked) = ($cluster->errors('MOVED'), $cluster->errors('ASK'));
-my ($reads, $n, %writes, %wrong) = (0, 0);
+my $again = $cluster->errors('TRYAGAIN');
+my ($reads, $n, $late, %writes, %wrong) = (0, 0);
 
 $cluster->move($slot, $to, sub {
     for (@mine) {
@@ -248,6 +249,12 @@ $cluster->move($slot, $to, sub {
     my ($left) = @_;
 
     $writes{rename_one($id, 'moving-' . ++$n)}++ if $left % 10 == 0;
+
+    # this one has the time to be tried until they are together again
+
+    $late = http_later(PUT => "/api/v2/workspaces/$id/ttl",
+                       { as => $made{$id}{as}, body => { ttl_ms => 60_000 } })
+        if $left == 1;
 });
 
 is join(',', map { "$_ x $wrong{$_}" } sort keys %wrong), '',
@@ -257,6 +264,8 @@ is join(',', grep { !/^(204|503)$/ } sort keys %writes), '',
 
 cmp_ok $cluster->errors('ASK'), '>', $asked, 'some were sent on by ASK';
 cmp_ok $cluster->errors('MOVED'), '>', $moved, 'and by MOVED';
+cmp_ok $cluster->errors('TRYAGAIN'), '>', $again, 'some had keys apart';
+is $late->answer->status, 204, 'and one of these waited for the last key';
 
 is wrong($id), '';
 is rename_one($id, 'moved'), 204;

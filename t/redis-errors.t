@@ -535,5 +535,5 @@ $node->cmd(qw(CLUSTER ADDSLOTS), $slot);
 
 becomes '200 204', 'whole again';
 
-cmp_ok lines(qr/redis answered "CLUSTERDOWN /), '>=', 1;
+cmp_ok lines(qr/redis answered "CLUSTERDOWN .*a slot has no node/), '>=', 1;
 is wsctl('check'), '', 'nothing half done';

@@ -17,16 +17,17 @@ typedef struct {
 
 
 static const ws_redis_error_t  ws_redis_errors[WS_REDIS_ERRORS] = {
-    { NULL,         "it refuses the command", 0 },
-    { "LOADING",    "it is loading its data", 0 },
-    { "BUSY",       "a script keeps it busy", 0 },
-    { "OOM",        "its memory is full, it takes no changes", 0 },
-    { "MISCONF",    "it cannot write to its disk, it takes no changes", 0 },
-    { "READONLY",   "it is a replica, it takes no changes", 1 },
-    { "MASTERDOWN", "it is a replica that has lost its primary", 1 },
-    { "NOREPLICAS", "it has too few replicas, it takes no changes", 0 },
-    { "NOAUTH",     "it wants a password", 1 },
-    { "NOPERM",     "the user lacks a permission", 0 }
+    { NULL,          "it refuses the command", 0 },
+    { "LOADING",     "it is loading its data", 0 },
+    { "BUSY",        "a script keeps it busy", 0 },
+    { "OOM",         "its memory is full, it takes no changes", 0 },
+    { "MISCONF",     "it cannot write to its disk, it takes no changes", 0 },
+    { "READONLY",    "it is a replica, it takes no changes", 1 },
+    { "MASTERDOWN",  "it is a replica that has lost its primary", 1 },
+    { "NOREPLICAS",  "it has too few replicas, it takes no changes", 0 },
+    { "CLUSTERDOWN", "a slot has no node, or the cluster no majority", 0 },
+    { "NOAUTH",      "it wants a password", 1 },
+    { "NOPERM",      "the user lacks a permission", 0 }
 };
 
 

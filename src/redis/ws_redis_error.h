@@ -5,7 +5,8 @@
 
 /*
  * Errors that Redis answers because of the state it is in, whatever was asked
- * (the codes are in src/server.c of Redis, createSharedObjects()): it is
+ * (the codes are in src/server.c of Redis, createSharedObjects(), that of a
+ * cluster in src/cluster.c, clusterRedirectClient()): it is
  * loading, full, a replica, ..
  */
 
@@ -24,6 +25,7 @@ typedef enum {
     WS_REDIS_ERROR_READONLY,
     WS_REDIS_ERROR_MASTERDOWN,
     WS_REDIS_ERROR_NOREPLICAS,
+    WS_REDIS_ERROR_CLUSTERDOWN,
     WS_REDIS_ERROR_NOAUTH,
     WS_REDIS_ERROR_NOPERM,
     WS_REDIS_ERRORS
