@@ -236,21 +236,22 @@ create() for 1 .. 100;
 ok +(wait_for { $follows->($other->cmd(qw(INFO replication))) } 20),
    'it has the data';
 
-my $node = do {
+my $start = sub {
     local $ENV{LD_PRELOAD} = join ' ', grep { $_ } $lib, $ENV{LD_PRELOAD};
 
-    start_node(name => 'two', workers => 1,
-               http_config => "workspace_redis redis://two.test:$port;");
+    return start_node(name => $_[0], workers => 1,
+                      http_config => "workspace_redis redis://two.test:$port;");
 };
+my $node = $start->('two');
 my $path = '/api/v2/workspaces/' . v('dev.id');
 my $rename = sub {
-    http($node, PATCH => $path, { as => 'alice', body => { name => $_[0] } })
-    ->status;
+    http($_[1] // $node, PATCH => $path,
+         { as => 'alice', body => { name => $_[0] } })->status;
 };
 my $stream = sse_open($node, "$path/watch", { as => 'alice' });
 
 my $listed = sub {
-    my $list = http($node, GET => '/api/v2/workspaces?limit=0',
+    my $list = http($_[0] // $node, GET => '/api/v2/workspaces?limit=0',
                     { as => 'alice' })->json->{workspaces};
 
     return join ' ', @$list > 100 ? 'long:' : 'short:',
@@ -279,13 +280,92 @@ ok $stream->wait_event(10, sub { $_->{event} eq 'data'
    'and what is changed there is told';
 is $listed->(), 'long: three', 'and listed';
 
-ok $node->quit;
+# the first address is that of a replica, which is not up to date
+
+my $clients = sub {
+    my @all = redis_cmd(qw(CLIENT LIST)) =~ / name=nginx-workspace /g;
+    return scalar @all;
+};
+my $before = $clients->();
+my $late = $start->('late');
+
+is $listed->($late), 'long: three', 'who begins begins with the primary';
+is $rename->('four', $late), 204;
+is $listed->($late), 'long: four';
+is $clients->(), $before, 'and nothing of it is with the replica';
+
+ok $_->quit for $node, $late;
 redis_cmd(qw(REPLICAOF NO ONE));
 becomes '200 204', 'a primary again';
 
 
 
-=== TEST 8: READONLY, and after it the answer to a script that has to be sent anew
+=== TEST 8: READONLY, the address leads to another server: all goes along
+--- timeout: 60
+--- scenario
+
+# connections that are there stay where they are
+
+my $proxy = WorkspaceTest::Proxy->new(to => v('redis.port'));
+my $other = WorkspaceTest::Redis->new(
+    dir  => WorkspaceTest::temp_dir(),
+    port => free_port(),
+    args => ['--repl-diskless-sync-delay', 0],
+);
+my $via = start_node(name => 'via', workers => 1, http_config =>
+                     'workspace_redis ' . $proxy->url . ';'
+                     . 'workspace_cache zone=via:1m;');
+my $there = start_node(name => 'there', workers => 1, http_config =>
+                       'workspace_redis ' . $other->url . ';');
+my $path = '/api/v2/workspaces/' . v('dev.id');
+my $rename = sub {
+    http($there, PATCH => $path, { as => 'alice', body => { name => $_[0] } })
+    ->status;
+};
+my $name = sub {
+    http($via, GET => $path, { as => 'alice' })->json->{name};
+};
+my $listed = sub {
+    my $list = http($via, GET => '/api/v2/workspaces?limit=0',
+                    { as => 'alice' })->json->{workspaces};
+
+    return join ' ', @$list > 100 ? 'long:' : 'short:',
+                     map { $_->{id} eq v('dev.id') ? $_->{name} : () } @$list;
+};
+
+$other->cmd('REPLICAOF', '127.0.0.1', v('redis.port'));
+ok +(wait_for {
+    $other->cmd(qw(INFO replication)) =~ /^master_link_status:up/m;
+} 20), 'it has the data';
+
+my $was = $name->();
+my $stream = sse_open($via, "$path/watch", { as => 'alice' });
+
+ok $stream->wait_event(10, sub { $_->{event} eq 'data' }), 'watching';
+is $name->(), $was, 'cached';
+is $listed->(), "long: $was";
+
+$other->cmd(qw(REPLICAOF NO ONE));
+$proxy->to($other->port);
+redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
+
+ok +(wait_for { $rename->('away') == 204 } 10), 'a change by another node';
+ok +(wait_for { $name->() eq 'away' } 20), 'is seen';
+is $rename->('gone'), 204;
+ok $stream->wait_event(10, sub { $_->{event} eq 'data'
+                                 && $_->{json}{name} eq 'gone' }),
+   'told';
+is $listed->(), 'long: gone', 'listed';
+is $rename->('cached'), 204;
+ok +(wait_for { $name->() eq 'cached' } 5), 'and no cache hides it';
+
+ok $_->quit for $via, $there;
+redis_cmd(qw(REPLICAOF NO ONE));
+becomes '200 204', 'a primary again';
+
+
+
+=== TEST 9: READONLY, and after it the answer to a script that has to be sent anew
 --- timeout: 60
 --- http_config
 workspace_redis redis://127.0.0.1:1;
@@ -337,7 +417,7 @@ is http(@{ $ttl->(3) })->status, 204;
 
 
 
-=== TEST 9: MASTERDOWN, a replica that does not want to serve old data
+=== TEST 10: MASTERDOWN, a replica that does not want to serve old data
 --- scenario
 redis_cmd(qw(CONFIG SET replica-serve-stale-data no));
 redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
@@ -353,7 +433,7 @@ cmp_ok lines(qr/redis answered "MASTERDOWN .*lost its primary/), '>=', 1;
 
 
 
-=== TEST 10: BUSY, a script of somebody else runs and runs
+=== TEST 11: BUSY, a script of somebody else runs and runs
 --- scenario
 redis_cmd(qw(CONFIG SET busy-reply-threshold 10));
 
@@ -373,7 +453,7 @@ cmp_ok lines(qr/redis answered "BUSY .*a script keeps it busy/), '>=', 1;
 
 
 
-=== TEST 11: LOADING, it has just been started
+=== TEST 12: LOADING, it has just been started
 --- scenario
 redis_cmd(qw(CONFIG SET rdbcompression no));
 redis_cmd('SET', "other:$_", 'x' x 1024) for 1 .. 300;
@@ -407,7 +487,7 @@ is wsctl('check'), '';
 
 
 
-=== TEST 12: a password is set: new connections are refused, the log says why
+=== TEST 13: a password is set: new connections are refused, the log says why
 --- scenario
 is both(), '200 204';
 
@@ -424,7 +504,7 @@ cmp_ok lines(qr/was refused: "NOAUTH/), '>=', 1;
 
 
 
-=== TEST 13: the permissions that are documented suffice
+=== TEST 14: the permissions that are documented suffice
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- before
@@ -477,7 +557,7 @@ cmp_ok lines(qr/NOPERM/), '==', 0, 'Redis has refused nothing';
 
 
 
-=== TEST 14: NOPERM: a permission is taken away, and given back
+=== TEST 15: NOPERM: a permission is taken away, and given back
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- scenario
@@ -492,7 +572,7 @@ cmp_ok lines(qr/redis answered "NOPERM .*lacks a permission/), '>=', 1;
 
 
 
-=== TEST 15: the user is gone, its password is in no log
+=== TEST 16: the user is gone, its password is in no log
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- scenario
@@ -511,7 +591,7 @@ cmp_ok lines(qr/s3cret/), '==', 0;
 
 
 
-=== TEST 16: CLUSTERDOWN, a node of a cluster misses a slot
+=== TEST 17: CLUSTERDOWN, a node of a cluster misses a slot
 --- before
 our $cluster = cluster(replicas => 0);
 --- scenario

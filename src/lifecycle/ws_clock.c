@@ -35,13 +35,7 @@ static void ws_clock_cleanup(void *data);
 static void ws_clock_item_done(void *data);
 
 
-/*
- * With flags (the first line) a script that may write is refused by a replica
- * even when nothing is due: so every worker finds out where the primary is.
- */
-
 static ngx_str_t  ws_clock_script = ngx_string(
-    "#!lua\n"
     "local t = redis.call('TIME')\n"
     "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
     "local due = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE',\n"

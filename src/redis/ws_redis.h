@@ -183,9 +183,9 @@ uint64_t ws_redis_cmd_elapsed(ws_redis_cmd_t *cmd);
 ngx_uint_t ws_redis_cmd_sent(ws_redis_cmd_t *cmd);
 
 /*
- * What only reads does not notice that it reads from a replica: whenever the
- * leader is found at another address, redis is made anew there.  Commands
- * under way are as after a lost connection: reads are sent once more.
+ * Redis is to be with the same server as its leader, ws_redis_conn_follow();
+ * when it is made anew therefore, commands under way are as after a lost
+ * connection: reads are sent once more.
  */
 void ws_redis_follow(ws_redis_t *redis, ws_redis_t *leader);
 

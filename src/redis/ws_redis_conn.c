@@ -35,6 +35,9 @@ static ngx_int_t ws_redis_conn_socket(ws_redis_conn_t *conn);
 static ngx_addr_t *ws_redis_conn_addr(ws_redis_conn_t *conn);
 static void ws_redis_conn_close(ws_redis_conn_t *conn);
 static void ws_redis_conn_place(ws_redis_conn_t *conn);
+static void ws_redis_conn_lead(ws_redis_conn_t *conn,
+    ws_redis_conn_t *follower, ngx_uint_t moved);
+static ngx_uint_t ws_redis_conn_lasting(ws_redis_conn_t *conn);
 static void ws_redis_conn_hush(ws_redis_conn_t *conn);
 static u_char *ws_redis_conn_log(ngx_log_t *log, u_char *buf, size_t len);
 
@@ -88,6 +91,12 @@ ws_redis_conn_wake_handler(ngx_event_t *ev)
 
     conn = ev->data;
 
+    if (conn->state == WS_REDIS_OPEN && conn->told) {
+        conn->moved = 1;
+        ws_redis_conn_fail(conn, 0);
+        return;
+    }
+
     if (conn->state == WS_REDIS_OPEN || conn->state == WS_REDIS_SETUP) {
         ws_redis_io_flush(conn);
         return;
@@ -117,6 +126,8 @@ ws_redis_conn_delay(ws_redis_conn_t *conn)
 void
 ws_redis_conn_connect(ws_redis_conn_t *conn)
 {
+    ws_redis_conn_t  *leader;
+
     if (ngx_exiting) {
         ws_redis_conn_quit(conn);
     }
@@ -124,6 +135,14 @@ ws_redis_conn_connect(ws_redis_conn_t *conn)
     ws_redis_conn_hush(conn);
 
     conn->tries = conn->conf->naddrs;
+    leader = conn->leader;
+
+    if (leader && leader->state == WS_REDIS_OPEN
+        && conn->conf->kind == WS_REDIS_ONE)
+    {
+        conn->address = leader->address;
+        conn->tries = 1;
+    }
 
     ws_redis_conn_next(conn);
 }
@@ -338,32 +357,68 @@ ws_redis_conn_place(ws_redis_conn_t *conn)
                                       addr->socklen) << 32
             | ngx_murmur_hash2((u_char *) addr->sockaddr, addr->socklen);
 
-    moved = (conn->place && conn->place != place);
-    conn->place = place;
+    moved = conn->went || (conn->place && conn->place != place);
 
-    if (!moved) {
+    conn->place = place;
+    conn->went = 0;
+
+    for (follower = conn->followers; follower; follower = follower->sibling) {
+        ws_redis_conn_lead(conn, follower, moved);
+    }
+}
+
+
+static void
+ws_redis_conn_lead(ws_redis_conn_t *conn, ws_redis_conn_t *follower,
+    ngx_uint_t moved)
+{
+    ngx_uint_t  one;
+
+    one = (conn->conf->kind == WS_REDIS_ONE);
+
+    if (follower->state == WS_REDIS_CLOSED) {
         return;
     }
 
-    for (follower = conn->followers; follower; follower = follower->sibling) {
+    if (follower->state != WS_REDIS_OPEN) {
 
-        follower->next = conn->address;
+        if (one && follower->address != conn->address) {
+            follower->next = conn->address;
+            follower->tries = 1;
 
-        if (follower->state == WS_REDIS_CLOSED) {
-            follower->address = follower->next;
-            continue;
+            ws_redis_conn_fail(follower, 0);
         }
 
-        follower->moved = 1;
-
-        ws_redis_conn_fail(follower, 0);
+        return;
     }
+
+    if (follower->place == conn->place) {
+
+        if (!moved) {
+            return;
+        }
+
+        if (!follower->always
+            && (ngx_msec_int_t) (follower->opened - conn->ended) > 0)
+        {
+            return;
+        }
+    }
+
+    if (one) {
+        follower->next = conn->address;
+    }
+
+    follower->moved = 1;
+
+    ws_redis_conn_fail(follower, 0);
 }
 
 
 void
 ws_redis_conn_follow(ws_redis_conn_t *conn, ws_redis_conn_t *leader)
 {
+    conn->leader = leader;
     conn->sibling = leader->followers;
     leader->followers = conn;
 }
@@ -380,14 +435,27 @@ ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame)
     moved = conn->moved;
     lost = 0;
 
+    if (state == WS_REDIS_OPEN) {
+        conn->ended = ngx_current_msec;
+    }
+
     if (state == WS_REDIS_OPEN && conn->proven) {
 
-        if (ngx_current_msec - conn->opened >= WS_REDIS_CONN_LASTING) {
+        if (ws_redis_conn_lasting(conn)) {
             conn->failures = 0;
             conn->spared = 1;
         }
 
         lost = conn->spared && !blame;
+    }
+
+    if (moved) {
+
+        /* it was not the connection that failed */
+
+        conn->place = 0;
+        conn->went = 1;
+        lost = 1;
     }
 
     ws_redis_conn_close(conn);
@@ -462,6 +530,7 @@ ws_redis_conn_close(ws_redis_conn_t *conn)
     conn->state = WS_REDIS_CLOSED;
     conn->proven = 0;
     conn->moved = 0;
+    conn->told = 0;
 }
 
 
@@ -517,11 +586,36 @@ ws_redis_conn_refused(ws_redis_conn_t *conn, ws_reply_t *reply)
         conn->unlogged[error]++;
     }
 
-    if (ws_redis_error_moved(error)
-        && ngx_current_msec - conn->opened >= WS_REDIS_CONN_LASTING)
-    {
-        conn->moved = 1;
+    if (!ws_redis_error_moved(error)) {
+        return;
     }
+
+    /* a new one is given up once for each of the other addresses */
+
+    if (ws_redis_conn_lasting(conn)) {
+        conn->hops = 0;
+
+    } else if (++conn->hops >= conn->conf->naddrs) {
+        return;
+    }
+
+    conn->moved = 1;
+
+    /* the same holds for its leader, which is not to be ended from here */
+
+    if (conn->leader && conn->leader->state == WS_REDIS_OPEN
+        && ws_redis_conn_lasting(conn->leader))
+    {
+        conn->leader->told = 1;
+        ws_redis_conn_wake(conn->leader);
+    }
+}
+
+
+static ngx_uint_t
+ws_redis_conn_lasting(ws_redis_conn_t *conn)
+{
+    return ngx_current_msec - conn->opened >= WS_REDIS_CONN_LASTING;
 }
 
 

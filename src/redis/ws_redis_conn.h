@@ -123,9 +123,11 @@ struct ws_redis_conn_s {
     ngx_uint_t                  address;    /* in conf->addrs */
     ngx_uint_t                  next;       /* to be tried after it */
     ngx_uint_t                  tries;      /* left in this attempt */
+    ngx_uint_t                  hops;       /* given up while it was new */
     ngx_uint_t                  failures;   /* attempts in a row */
     ngx_msec_t                  retry;      /* not to be tried before */
     ngx_msec_t                  opened;
+    ngx_msec_t                  ended;      /* the last one that was open */
 
     unsigned                    proven:1;   /* Redis answered */
     unsigned                    spared:1;   /* one loss without back-off */
@@ -133,6 +135,10 @@ struct ws_redis_conn_s {
     unsigned                    tracked:1;  /* Redis does as "tracking" says */
     unsigned                    quiet:1;    /* failures are not logged */
     unsigned                    moved:1;    /* it serves elsewhere */
+    unsigned                    told:1;     /* that, by a follower */
+    unsigned                    went:1;     /* was ended because of it */
+    unsigned                    always:1;   /* made anew even if it is where
+                                               its leader comes to */
     unsigned                    asking:1;   /* the other side is Sentinel */
     unsigned                    cancelable:1;   /* timers hold no worker */
     unsigned                    quit:1;
@@ -140,7 +146,8 @@ struct ws_redis_conn_s {
 
     uint64_t                    place;      /* a hash of the address that it
                                                was open to last; 0: none */
-    ws_redis_conn_t            *followers;  /* made anew when that changes */
+    ws_redis_conn_t            *leader;
+    ws_redis_conn_t            *followers;
     ws_redis_conn_t            *sibling;    /* the next one of its leader's */
 };
 
@@ -194,8 +201,11 @@ void ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame);
 void ws_redis_conn_refused(ws_redis_conn_t *conn, ws_reply_t *reply);
 
 /*
- * From now on conn is made anew, with the address of its leader, whenever that
- * is open to another server than before.  Of one configuration both; once.
+ * Which of several addresses is the primary's, and that behind one address
+ * another server serves now, is noticed by whoever is refused a write.  From
+ * now on conn is where its leader is, and made anew when that comes to be
+ * open to another server, unless conn was made since the leader left the old
+ * one.  Of one configuration both; once.
  */
 void ws_redis_conn_follow(ws_redis_conn_t *conn, ws_redis_conn_t *leader);
 

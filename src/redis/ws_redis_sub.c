@@ -529,6 +529,8 @@ ws_redis_sub_reset(ws_redis_sub_t *sub, ngx_queue_t *losing)
 void
 ws_redis_sub_follow(ws_redis_sub_t *sub, ws_redis_t *redis)
 {
+    sub->conn.always = 1;
+
     ws_redis_conn_follow(&sub->conn, &redis->conn);
 }
 

@@ -17,6 +17,7 @@ struct ws_layout_s {
     ngx_event_t      timer;
     ngx_str_t        key;
     ws_redis_cmd_t  *cmd;
+    ws_redis_cmd_t  *probe;
     ngx_str_t        shards;        /* as configured */
     ngx_str_t        pubsub;
     unsigned         agrees:1;
@@ -25,6 +26,8 @@ struct ws_layout_s {
 
 
 static void ws_layout_look(ngx_event_t *ev);
+static void ws_layout_probe(ws_layout_t *layout);
+static void ws_layout_probed(void *data, ws_reply_t *reply);
 static void ws_layout_read(void *data, ws_reply_t *reply);
 static void ws_layout_judge(ws_layout_t *layout, const char *where,
     ngx_str_t *shards, ngx_str_t *pubsub);
@@ -40,6 +43,12 @@ static ngx_str_t  ws_layout_script = ngx_string(
     "local l = redis.call('HMGET', KEYS[1], 'shards', 'pubsub')\n"
     "local t = redis.call('TIME')\n"
     "return {l[1], l[2], t[1] * 1000 + math.floor(t[2] / 1000)}\n");
+
+/* a script with flags that does not promise to write nothing */
+
+static ngx_str_t  ws_layout_probe_script = ngx_string(
+    "#!lua flags=allow-oom\n"
+    "return 0\n");
 
 
 ws_layout_t *
@@ -97,6 +106,10 @@ ws_layout_look(ngx_event_t *ev)
 
     ngx_add_timer(ev, layout->agrees ? WS_LAYOUT_EVERY : WS_LAYOUT_SOON);
 
+    if (layout->store->conf->redis.kind != WS_REDIS_CLUSTER) {
+        ws_layout_probe(layout);
+    }
+
     if (layout->cmd) {
         return;
     }
@@ -108,6 +121,39 @@ ws_layout_look(ngx_event_t *ev)
 
     layout->cmd = ws_redis_command(layout->store->redis, WS_REDIS_READ, 4,
                                    argv, ws_layout_read, layout);
+}
+
+
+/*
+ * Who only reads does not notice that what was the primary is a replica now.
+ * This is refused by one, whereupon the connection is made anew; those of a
+ * cluster tell by themselves.
+ */
+
+static void
+ws_layout_probe(ws_layout_t *layout)
+{
+    ngx_str_t  argv[3];
+
+    if (layout->probe) {
+        return;
+    }
+
+    ngx_str_set(&argv[0], "EVAL");
+    argv[1] = ws_layout_probe_script;
+    ngx_str_set(&argv[2], "0");
+
+    layout->probe = ws_redis_command(layout->store->redis, WS_REDIS_READ, 3,
+                                     argv, ws_layout_probed, layout);
+}
+
+
+static void
+ws_layout_probed(void *data, ws_reply_t *reply)
+{
+    ws_layout_t *layout = data;
+
+    layout->probe = NULL;
 }
 
 

@@ -48,7 +48,7 @@ ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
     }
 
     if (store->commit != store->redis) {
-        ws_redis_follow(store->redis, store->commit);
+        ws_redis_follow(store->commit, store->redis);
     }
 
     ws_redis_follow(store->bulk, store->redis);

@@ -14,6 +14,7 @@ package WorkspaceTest::Proxy;
 #     $proxy->cut('regex')     the next bytes that match reach Redis, but the
 #                              connection is closed instead of its answer
 #     $proxy->was_cut          1 once that has happened
+#     $proxy->to(PORT)         where new connections lead to from now on
 #
 # With (rewrite => sub { my (@words) = @_; ... }) each command goes to Redis as
 # what the code returns, a list of words; () closes the connection, after what
@@ -81,6 +82,7 @@ sub muted { -e "$_[0]{dir}/muted" ? 1 : 0 }
 sub go { unlink map { "$_[0]{dir}/$_" } qw(hold held mute muted) }
 sub cut { $_[0]->write_file('cut', $_[1]) }
 sub was_cut { -e "$_[0]{dir}/was-cut" ? 1 : 0 }
+sub to { $_[0]->write_file('to', $_[1]) }
 
 
 sub write_file {
@@ -96,13 +98,21 @@ sub write_file {
 }
 
 
+sub read_file {
+    my ($self, $name) = @_;
+
+    open my $in, '<', "$self->{dir}/$name" or return undef;
+
+    return do { local $/; <$in> };
+}
+
+
 sub wish {
     my ($self, $name, $bytes) = @_;
 
-    open my $in, '<', "$self->{dir}/$name" or return 0;
-    my $regex = do { local $/; <$in> };
+    my $regex = $self->read_file($name);
 
-    return $bytes =~ /$regex/ ? 1 : 0;
+    return defined $regex && $bytes =~ /$regex/ ? 1 : 0;
 }
 
 
@@ -224,8 +234,10 @@ sub upwards {
 sub join {
     my ($self, $read, $peer, $client) = @_;
 
-    my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                       PeerPort => $self->{to});
+    my $server = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => $self->read_file('to') // $self->{to},
+    );
 
     return if !$server;
 
