@@ -167,6 +167,43 @@ my $logs = join '', map { local (@ARGV, $/) = $_; <> }
 like $logs, qr/a=1&coder_session_token=x+&b=2/, 'it was logged';
 unlike $logs, qr/\Q$secret\E/, 'without the token';
 
+# where others handle the request, or it leads to another one
+
+my $node = start_node(name => 'b', http_config => <<'EOH', config => <<'EOC');
+log_format full '$request|$request_uri|$args|$http_referer|$upstream_addr';
+access_log logs/full.log full;
+EOH
+location /failed/ {
+    rewrite ^/failed/(.*)$ /api/v2/$1 break;
+    proxy_pass http://127.0.0.1:1;
+    error_page 502 = @api;
+}
+location @api { workspace_api; }
+location /api/ { workspace_api; }
+location /denied/ { deny all; }
+EOC
+my $query = "?a=%22b&coder_session_token=$token&b=2";
+
+is http($node, GET => '/failed/workspaces/' . v('dev.id') . $query)->status,
+   200, 'the token still counts when another server has failed';
+
+for my $at ('/api/v2/none', '/denied/x', '/favicon.ico') {
+    http($node, GET => $at . $query, { validate => 0 });
+    http($node, GET => $at, { validate => 0, headers => {
+        Referer => "http://localhost/api/v2/workspaces$query",
+    } });
+}
+
+ok wait_for { local (@ARGV, $/) = "$node->{dir}/logs/full.log";
+              <> =~ tr/\n// >= 7 } 5;
+
+$logs = join '', map { local (@ARGV, $/) = $_; <> }
+        grep { -f } glob "$node->{dir}/logs/*";
+
+like $logs, qr{, upstream: "http://127.0.0.1:1/\S*_token=x+&b=2"}, 'passed on';
+like $logs, qr{, referrer: "http://localhost/\S*_token=x+&b=2"}, 'came from';
+unlike $logs, qr/\Q$secret\E/, 'all without the token';
+
 
 
 === TEST 10: the variables

@@ -115,6 +115,23 @@ is get($node, 'admin')->header('X-Cache'), 'HIT';
 is get($node, 'bob')->status, 404;
 is http($node, GET => path())->status, 401;
 
+# that somebody else's is in the cache is not to be seen
+
+my $as_bob = sub {
+    my ($id) = @_;
+
+    my $before = reads_of_redis();
+    my $r = http($node, GET => "/api/v2/workspaces/$id", { as => 'bob' });
+
+    return join ' ', $r->status, $r->header('X-Cache'),
+                     reads_of_redis() - $before;
+};
+
+ok +(wait_for { get($node); $as_bob->(uuid()) eq '404 MISS 1' } 5);
+is get($node)->header('X-Cache'), 'HIT';
+is $as_bob->(v('dev.id')), '404 MISS 1', 'forbidden as if absent';
+is get($node)->header('X-Cache'), 'HIT', 'and still there for others';
+
 
 
 === TEST 5: a change is seen at once by all workers of the node

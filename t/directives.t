@@ -30,7 +30,7 @@ for my $case (
     ['workspace_redis sentinel://127.0.0.1/main sentinel_username=x;',
      qr/a user in "workspace_redis" needs a password/],
     ['workspace_redis redis://127.0.0.1 colour=red;',
-     qr/unknown parameter "colour=red" in "workspace_redis": expected/],
+     qr/unknown parameter "colour" in "workspace_redis": expected/],
     ['workspace_redis redis://127.0.0.1; workspace_redis redis://127.0.0.1;',
      qr/"workspace_redis" directive is duplicate/],
     ['workspace_redis;',
@@ -69,6 +69,14 @@ my ($status, $output)
 
 isnt $status, 0;
 unlike $output, qr/hunter2/;
+
+for my $misspelled ('pasword=hunter2', 'hunter2') {
+    ($status, $output)
+        = nginx_test(location => "workspace_redis redis://127.0.0.1 $misspelled;");
+
+    isnt $status, 0;
+    unlike $output, qr/hunter2/, $misspelled;
+}
 
 
 

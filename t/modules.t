@@ -224,7 +224,7 @@ my $port = free_port();
 my $node = start_node(name => 'b', http_config => <<"EOH", config => <<"EOC");
 server {
     listen 127.0.0.1:$port;
-    return 418;
+    return 418 \$args;
 }
 EOH
 location / {
@@ -242,6 +242,9 @@ my $w = '/api/v2/workspaces/' . v('dev.id');
 is read_status($node, $w, as => 'alice'), 200;
 is read_status($node, $w, as => 'alice', headers => { 'X-Legacy' => 1 }), 418;
 is http($node, DELETE => $w, { as => 'alice', validate => 0 })->status, 418;
+is http($node, GET => "$w?coder_session_token=whole",
+        { validate => 0, headers => { 'X-Legacy' => 1 } })
+   ->body, 'coder_session_token=whole', 'a token is passed on';
 
 
 
@@ -355,6 +358,14 @@ mkdir $_ for map { "$node->{dir}/$_" } 'html', 'html/page';
 open my $out, '>', "$node->{dir}/html/page/all.html" or die $!;
 print $out 'A' . '<!--# include virtual="/api/v2/workspaces" -->B' x 3;
 close $out or die $!;
+
+open $out, '>', "$node->{dir}/html/page/stream.html" or die $!;
+print $out '<!--# include virtual="/api/v2/workspaces/' . v('dev.id')
+           . '/watch" -->';
+close $out or die $!;
+
+like http($node, GET => '/page/stream.html', { as => 'alice', validate => 0 })
+     ->body, qr/\A\{"message":"A stream cannot be a part of another answer."/;
 
 my $r = http($node, GET => '/page/all.html',
              { as => 'alice', validate => 0, timeout => 20 });

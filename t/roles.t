@@ -194,6 +194,8 @@ for my $case (
 
 
 === TEST 7: by name: another's is as absent as none
+--- location
+add_header X-Workspace "id:$workspace_id" always;
 --- scenario
 my $absent = http(GET => '/api/v2/users/bob/workspace/none',
                   { as => 'alice' });
@@ -203,6 +205,8 @@ my $refused = http(GET => '/api/v2/users/bob/workspace/of-bob',
 is $absent->status, 404;
 is $refused->status, 404;
 is $refused->body, $absent->body, 'the same bytes';
+is $refused->header('X-Workspace'), $absent->header('X-Workspace'),
+   'and no id for others to log';
 is http(GET => '/api/v2/users/bob/workspace/of-bob', { as => 'orgadmin' })
    ->status, 200;
 is http(GET => '/api/v2/users/carol/workspace/of-carol',

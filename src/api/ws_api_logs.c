@@ -267,6 +267,10 @@ ws_logs_open(ws_request_t *req, int64_t after)
 {
     ws_follow_open_t  open;
 
+    if (req->http != req->http->main) {
+        return ws_respond_part(req);
+    }
+
     open.build = req->build;
     open.workspace = req->id;
     open.owner = req->meta.owner;

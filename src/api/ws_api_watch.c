@@ -26,6 +26,10 @@ ws_api_watch(ws_request_t *req)
         return ws_respond_deleted(req);
     }
 
+    if (req->http != req->http->main) {
+        return ws_respond_part(req);
+    }
+
     ngx_memzero(&open, sizeof(ws_watch_open_t));
 
     open.id = req->id;

@@ -145,14 +145,11 @@ ws_array_open(ws_array_t *a, ngx_str_t *first)
 {
     ngx_int_t  rc;
 
-    a->req->answered = 1;
-
-    /* a stream cannot be a part of another answer */
-
     if (a->req->http != a->req->http->main) {
-        a->req->rc = NGX_HTTP_NOT_FOUND;
-        return NGX_DONE;
+        return ws_respond_part(a->req);
     }
+
+    a->req->answered = 1;
 
     rc = ws_stream_open(&a->stream, a->req->http, first);
 

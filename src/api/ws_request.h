@@ -155,6 +155,7 @@ struct ws_request_s {
     unsigned                    body_optional:1;
     unsigned                    name_taken:1;   /* the commit was refused */
     unsigned                    absent:1;
+    unsigned                    forbidden:1;    /* answered as if absent */
     unsigned                    unavailable:1;  /* Redis did not answer */
     unsigned                    writing:1;      /* the last command */
     unsigned                    unsure:1;       /* whether that happened */

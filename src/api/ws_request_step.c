@@ -129,15 +129,29 @@ ws_request_workspace(ws_request_t *req, ngx_uint_t action)
         return rc;
     }
 
-    if (rc == NGX_DECLINED
-        || ws_policy_allows(&req->user->subject, action, &req->meta.owner,
+    if (rc == NGX_OK
+        && ws_policy_allows(&req->user->subject, action, &req->meta.owner,
                             &req->meta.org)
-           != NGX_OK)
+           == NGX_OK)
     {
-        return ws_respond_not_found(req);
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    req->forbidden = (rc == NGX_OK);
+
+    if (req->cache_status == WS_CACHE_HIT) {
+
+        /* what is absent never is in the cache: it would tell */
+
+        req->cache_status = WS_CACHE_MISS;
+        req->cacheable = 0;
+        req->have_state = 0;
+        req->borrowed = 0;
+
+        return ws_request_load(req);
+    }
+
+    return ws_respond_not_found(req);
 }
 
 

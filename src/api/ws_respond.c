@@ -274,6 +274,15 @@ ws_respond_not_found(ws_request_t *req)
 
 
 ngx_int_t
+ws_respond_part(ws_request_t *req)
+{
+    return ws_respond_error(req, NGX_HTTP_NOT_FOUND,
+                            "A stream cannot be a part of another answer.",
+                            NULL);
+}
+
+
+ngx_int_t
 ws_respond_name_taken(ws_request_t *req)
 {
     return ws_respond_invalid_c(req, NGX_HTTP_CONFLICT,

@@ -32,6 +32,9 @@ ngx_int_t ws_respond_invalid(ws_request_t *req, ngx_uint_t status,
 ngx_int_t ws_respond_invalid_c(ws_request_t *req, ngx_uint_t status,
     const char *message, const char *field, const char *detail);
 
+/* what would be a stream is asked for as a part of another answer: 404 */
+ngx_int_t ws_respond_part(ws_request_t *req);
+
 /* absent or forbidden, which must look the same: 404, the same bytes */
 ngx_int_t ws_respond_not_found(ws_request_t *req);
 

@@ -3,6 +3,7 @@
  * A token in a query string would end up in every access log.  It is copied
  * out first and then overwritten where it stands; all the strings that nginx
  * logs are treated, since they are different memory for different protocols.
+ * Until then the error log is read over whenever nginx writes a line.
  */
 
 
@@ -16,9 +17,13 @@
 
 static ngx_int_t ws_secret_cookie(ngx_http_request_t *r, ngx_str_t *token);
 static ngx_int_t ws_secret_copy(ngx_http_request_t *r, ngx_str_t *token);
-static ngx_uint_t ws_secret_overwrite(ngx_pool_t *pool, u_char *p,
-    u_char *end);
+static u_char *ws_secret_log(ngx_http_request_t *r, ngx_http_request_t *sr,
+    u_char *buf, size_t len);
+static void ws_secret_overwrite(ngx_pool_t *pool, u_char *p, u_char *end);
 static ngx_uint_t ws_secret_is_name(ngx_pool_t *pool, u_char *p, u_char *end);
+
+
+static ngx_http_log_handler_pt  ws_secret_next_log;
 
 
 ngx_int_t
@@ -104,11 +109,11 @@ ws_secret_hide(ngx_http_request_t *r)
     u_char       *p, *end;
     ngx_str_t     raw;
     ngx_uint_t    i;
-    ngx_str_t    *lines[3];
+    ngx_str_t    *lines[4];
 
     if (r->args.len) {
-        (void) ws_secret_overwrite(r->pool, r->args.data,
-                                   r->args.data + r->args.len);
+        ws_secret_overwrite(r->pool, r->args.data,
+                            r->args.data + r->args.len);
     }
 
     ngx_str_null(&raw);
@@ -131,8 +136,9 @@ ws_secret_hide(ngx_http_request_t *r)
     lines[0] = &r->unparsed_uri;
     lines[1] = &r->request_line;
     lines[2] = &raw;
+    lines[3] = r->headers_in.referer ? &r->headers_in.referer->value : &raw;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 4; i++) {
 
         if (lines[i]->len == 0) {
             continue;
@@ -142,72 +148,71 @@ ws_secret_hide(ngx_http_request_t *r)
         p = memchr(lines[i]->data, '?', lines[i]->len);
 
         if (p) {
-            (void) ws_secret_overwrite(r->pool, p + 1, end);
+            ws_secret_overwrite(r->pool, p + 1, end);
         }
     }
 }
 
 
 void
-ws_secret_hide_line(ngx_http_request_t *r)
+ws_secret_hide_errors(ngx_http_request_t *r)
 {
-    u_char     *p, *end;
-    ngx_str_t   line;
+    /* nginx sets the same one for all; another module's is left alone */
 
-    end = r->request_line.data + r->request_line.len;
-    p = ngx_strlchr(r->request_line.data, end, '?');
-
-    if (p == NULL) {
-        return;
+    if (ws_secret_next_log == NULL) {
+        ws_secret_next_log = r->log_handler;
     }
 
-    line.len = r->request_line.len;
-    line.data = ngx_pstrdup(r->pool, &r->request_line);
-
-    if (line.data == NULL) {
-        return;
-    }
-
-    if (ws_secret_overwrite(r->pool,
-                            line.data + (p + 1 - r->request_line.data),
-                            line.data + line.len))
-    {
-        r->request_line = line;
+    if (r->log_handler == ws_secret_next_log) {
+        r->log_handler = ws_secret_log;
     }
 }
 
 
-static ngx_uint_t
+/* request: "GET /?...", upstream: "http://127.0.0.1/?...", referrer: "..." */
+
+static u_char *
+ws_secret_log(ngx_http_request_t *r, ngx_http_request_t *sr, u_char *buf,
+    size_t len)
+{
+    u_char  *last;
+
+    last = ws_secret_next_log(r, sr, buf, len);
+
+    ws_secret_overwrite(r->pool, buf, last);
+
+    return last;
+}
+
+
+/* a query string, or a text with URLs in it, each in quotes or alone */
+
+static void
 ws_secret_overwrite(ngx_pool_t *pool, u_char *p, u_char *end)
 {
-    u_char      *eq, *next;
-    ngx_uint_t   found;
+    u_char  *name, *eq, *next;
 
-    found = 0;
+    for ( /* void */ ; p < end; p = next + 1) {
 
-    while (p < end) {
-
-        /* a request line ends in " HTTP/1.1" */
-
-        for (next = p; next < end && *next != '&' && *next != ' '; next++) {
-            /* void */
+        for (next = p; next < end; next++) {
+            if (*next == '&' || *next == ' ' || *next == '"') {
+                break;
+            }
         }
 
         eq = ngx_strlchr(p, next, '=');
+        if (eq == NULL) {
+            continue;
+        }
 
-        if (eq && ws_secret_is_name(pool, p, eq)) {
+        for (name = eq; name > p && name[-1] != '?'; name--) {
+            /* void */
+        }
+
+        if (ws_secret_is_name(pool, name, eq)) {
             ngx_memset(eq + 1, 'x', next - eq - 1);
-            found = 1;
         }
-
-        if (next < end && *next == ' ') {
-            break;
-        }
-
-        p = next + 1;
     }
-
-    return found;
 }
 
 

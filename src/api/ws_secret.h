@@ -26,15 +26,16 @@ ngx_int_t ws_secret_find(ngx_http_request_t *r, ngx_str_t *token);
 
 /*
  * Overwrites the values of the query parameter in what nginx logs of the
- * request: $request, $request_uri, $args; whatever has been read of it.
+ * request, whatever has been read of it: $request, $request_uri, $args,
+ * $http_referer.  Who passes the request on must not do that any more.
  */
 void ws_secret_hide(ngx_http_request_t *r);
 
 /*
- * The same for a request that belongs to nobody yet: only $request, through a
- * copy, so that what other locations pass on stays whole.
+ * From now on lines of the error log about the request are without the values
+ * of the query parameter; what other locations pass on stays whole.
  */
-void ws_secret_hide_line(ngx_http_request_t *r);
+void ws_secret_hide_errors(ngx_http_request_t *r);
 
 
 #endif /* _WS_SECRET_H_INCLUDED_ */

@@ -297,7 +297,7 @@ ws_conf_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (value[1].len < 2 || value[1].data[0] != '$') {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid \"workspace_identity\" value \"%V\": "
-                           "expected a variable such as \"$remote_user\"",
+                           "expected a variable such as \"$who\"",
                            &value[1]);
         return NGX_CONF_ERROR;
     }

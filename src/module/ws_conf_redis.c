@@ -360,14 +360,20 @@ ws_conf_redis_parameter(ngx_conf_t *cf, ws_store_conf_t *store,
         return NGX_CONF_OK;
     }
 
+    /* what is misspelled may be the password */
+
+    for (v.len = 0; v.len < value->len && value->data[v.len] != '='; v.len++) {
+        /* void */
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown parameter \"%V\" in \"workspace_redis\": "
+                       "unknown parameter \"%*s\" in \"workspace_redis\": "
                        "expected username=, password=, sentinel_username=, "
                        "sentinel_password=, db=, prefix=, pubsub=, "
                        "connect_timeout=, send_timeout=, read_timeout=, "
                        "ssl_ca=, ssl_certificate=, ssl_certificate_key=, "
                        "ssl_name= or ssl_verify=",
-                       value);
+                       (v.len < value->len) ? v.len : 0, value->data);
 
     return NGX_CONF_ERROR;
 }

@@ -162,7 +162,9 @@ ws_variable_id(ws_request_t *req, ngx_str_t *value)
     if (req->workspace) {
         id = req->workspace->id;
 
-    } else if ((req->have_id && !req->absent) || req->have_state) {
+    } else if (!req->forbidden
+               && ((req->have_id && !req->absent) || req->have_state))
+    {
         id = req->id;
 
     } else if (req->route.workspace.len == 0

@@ -3,7 +3,7 @@
  * A request meets the module three times:
  *
  * post-read: before nginx knows the location it may already log the request,
- *     so a token in the query string is taken out of the request line;
+ *     so from here on a token in a query string is kept out of the error log;
  * rewrite: the route is found and the token's user looked up, so that
  *     limit_req, map and access rules can use $workspace_user and the others.
  *     Nothing is refused here;
@@ -167,8 +167,8 @@ ws_worker_phases(ngx_conf_t *cf)
 static ngx_int_t
 ws_worker_post_read(ngx_http_request_t *r)
 {
-    if (r->args.len) {
-        ws_secret_hide_line(r);
+    if (r->args.len || r->headers_in.referer) {
+        ws_secret_hide_errors(r);
     }
 
     return NGX_DECLINED;
@@ -229,6 +229,8 @@ ws_worker_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ws_secret_hide(r);
+
     /* ends with ngx_http_finalize_request(), now or later */
 
     r->main->count++;
@@ -283,8 +285,6 @@ ws_worker_request(ngx_http_request_t *r)
         } else if (ws_secret_find(r, &req->token) != NGX_OK) {
             return NULL;
         }
-
-        ws_secret_hide(r);
 
         ngx_http_set_ctx(r, req, ngx_http_workspace_module);
     }

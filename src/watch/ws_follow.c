@@ -107,12 +107,6 @@ ws_follow_open(ws_watch_t *watch, ngx_http_request_t *r,
 {
     ws_follower_t  *f;
 
-    /* a stream cannot be a part of another answer */
-
-    if (r != r->main) {
-        return NGX_HTTP_NOT_FOUND;
-    }
-
     f = ws_follow_create(watch, r, open);
     if (f == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

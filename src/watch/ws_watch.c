@@ -97,12 +97,6 @@ ws_watch_open(ws_watch_t *watch, ngx_http_request_t *r, ws_watch_open_t *open,
 {
     ws_topic_watcher_t  *w;
 
-    /* a stream cannot be a part of another answer */
-
-    if (r != r->main) {
-        return NGX_HTTP_NOT_FOUND;
-    }
-
     w = ws_watch_watcher(watch, r, open, state);
     if (w == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
