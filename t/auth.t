@@ -113,6 +113,17 @@ for my $node (@nodes) {
     ok wait_for { $status->($node) == 401 } 2;
 }
 
+# nobody announces this
+
+$token = wsctl(qw(token create bob));
+is $status->($_), 200 for @nodes;
+
+redis_cmd('DEL', 'ws:{dir}:token:' . (split /-/, $token)[0]);
+
+for my $node (@nodes) {
+    ok +(wait_for { $status->($node) == 401 } 10), 'looked at again by itself';
+}
+
 
 
 === TEST 7: expired
@@ -229,6 +240,19 @@ like $text, qr/^read alice $u $id \d+\.\d{6}$/m;
 like $text, qr/^by_name alice $u $id \d+\.\d{6}$/m;
 like $text, qr/^list - - - -$/m;
 like $text, qr/^- - - - -$/m;
+
+# how long Redis took; of these requests one has nothing else to look up
+
+my $one = start_node(name => 'one', workers => 1, location =>
+                     'add_header X-Time $workspace_redis_time always;');
+my $time = sub {
+    redis_cmd(qw(CLIENT PAUSE 300 ALL));
+
+    return http($one, GET => "/api/v2/workspaces/$id", { as => 'alice' })
+           ->header('X-Time');
+};
+
+ok +(wait_for { $time->() >= 0.1 } 10), 'the time of Redis';
 
 
 
