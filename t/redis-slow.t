@@ -6,6 +6,7 @@
 use lib 't/lib';
 use WorkspaceTest;
 use WorkspaceTest::Later;
+use WorkspaceTest::Proxy;
 
 use IO::Socket::INET;
 
@@ -246,3 +247,70 @@ ok &wait_for(sub {
 ok !$again, 'once';
 is $acquire->(0)->answer->status, 204, 'no more';
 is wsctl('check'), '', 'all invariants hold';
+
+
+
+=== TEST 6: nobody answers a connection: connect_timeout
+--- timeout: 60
+--- scenario
+my $proxy = WorkspaceTest::Proxy->new(to => v('redis.port'));
+my $node = start_node(name => 'connect', workers => 1, http_config =>
+                      'workspace_redis ' . $proxy->url
+                      . ' connect_timeout=3s read_timeout=40s;');
+
+is_deeply answers(send_many(10, $node)), { 200 => 10 };
+
+# who connects when the backlog is full gets no answer
+
+my $port = $proxy->{port};
+undef $proxy;
+
+my @full = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port,
+                                 Listen => 1, ReuseAddr => 1) or die $!;
+
+push @full, IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port",
+                                  Blocking => 0) for 1 .. 4;
+
+# a request may come when some of the time is over
+
+my $longest = 0;
+
+ok &wait_for(sub {
+    my $start = now_ms();
+    answers(send_many(1, $node))->{503} or die 'not 503';
+    my $took = now_ms() - $start;
+    $longest = $took if $took > $longest;
+    $longest >= 2500;
+}, 30), 'they wait for the connection as long as that says';
+
+cmp_ok $longest, '<', 20_000, 'and not for read_timeout';
+
+
+
+=== TEST 7: Redis does not read: send_timeout
+--- timeout: 60
+--- scenario
+my $node = start_node(name => 'send', workers => 1, connections => 8192,
+                      http_config => 'workspace_redis unix:' . redis()->unix
+                                     . ' send_timeout=3s read_timeout=50s;');
+
+is_deeply answers(send_many(WORKSPACES * 3, $node)),
+          { 200 => WORKSPACES * 3 };
+
+redis_stop();
+
+# more than the socket takes
+
+my $start = now_ms();
+my @sent = send_many(WAITING, $node);
+
+is_deeply answers(@sent), { 503 => WAITING };
+
+my $took = now_ms() - $start;
+
+cmp_ok $took, '>=', 2800, 'not before send_timeout, which is not the default';
+cmp_ok $took, '<', 40_000, 'and not read_timeout';
+like $node->log, qr/timed out.*while sending to/, 'for this reason';
+
+redis_cont();
+ok &wait_for(sub { answers(send_many(1, $node))->{200} }, 10);

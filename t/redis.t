@@ -81,7 +81,7 @@ ok $s->wait_event(3, sub { $_->{event} eq 'data'
 
 === TEST 4: Redis stopped: 503 within the timeout, recovery at once
 --- http_config
-workspace_redis unix:{{redis.unix}} read_timeout=500ms;
+workspace_redis unix:{{redis.unix}} read_timeout=3s;
 --- scenario
 my $w = '/api/v2/workspaces/' . v('dev.id');
 
@@ -93,7 +93,10 @@ my $start = now_ms();
 my @all = http_all(map { [ GET => $w, { as => 'alice' } ] } 1 .. 20);
 
 is_deeply [ map { $_->status } @all ], [ (503) x 20 ], 'all';
-cmp_ok now_ms() - $start, '<', 3000, 'within the timeout';
+my $took = now_ms() - $start;
+
+cmp_ok $took, '>=', 2800, 'not before the timeout, which is not the default';
+cmp_ok $took, '<', 10_000, 'nor long after it';
 
 redis_cont();
 
