@@ -3,6 +3,34 @@
 use lib 't/lib';
 use WorkspaceTest;
 
+
+# an organization with one user, where these options of wsctl say
+
+sub another {
+    my ($name, @options) = @_;
+
+    wsctl(@options, '--shards', shards(), qw(org create acme));
+    wsctl(@options, qw(user create), $name, qw(--org acme));
+    v("$name.token", wsctl(@options, qw(token create), $name));
+}
+
+
+# how a node with this Redis answers these users
+
+sub known {
+    my ($redis, @users) = @_;
+
+    my $node = start_node(
+        name        => 'known',
+        workers     => 1,
+        http_config => "workspace_redis $redis;",
+    );
+
+    return [ map { http($node, GET => '/api/v2/workspaces',
+                        { as => $_ })->status } @users ];
+}
+
+
 run_tests();
 
 __DATA__
@@ -170,11 +198,52 @@ without data redis
 
 
 
-=== TEST 8: database and key prefix keep deployments apart
---- http_config
-workspace_redis unix:{{redis.unix}} db=3 prefix=other:;
-workspace_shards 1;
---- as: alice
---- request
-GET /api/v2/workspaces
---- error_code: 401
+=== TEST 8: a database alone keeps deployments apart, however it is written
+--- scenario
+my $tcp = '127.0.0.1:' . redis()->port;
+my $unix = redis()->unix;
+
+another('dave', '--redis', "redis://$tcp/3");
+
+for my $redis ("redis://$tcp/3", "redis://$tcp db=3", "redis://$tcp/4 db=3",
+               "unix:$unix?db=3", "unix://$unix?db=3", "unix:$unix db=3")
+{
+    is_deeply known($redis, 'dave', 'alice'), [ 200, 401 ], $redis;
+}
+
+like wsctl(qw(user list --redis), "unix:$unix?db=3"), qr/dave/, 'wsctl too';
+unlike wsctl(qw(user list)), qr/dave/, 'and the other way round';
+
+
+
+=== TEST 9: and so does a key prefix
+--- scenario
+my $redis = 'unix:' . redis()->unix;
+
+another('erin', qw(--prefix other:));
+
+is_deeply known("$redis prefix=other:", 'erin', 'alice'), [ 200, 401 ];
+is_deeply known($redis, 'erin', 'alice'), [ 401, 200 ];
+
+
+
+=== TEST 10: user and password as parameters: as they are, and they win
+--- scenario
+my $redis = '127.0.0.1:' . redis()->port;
+
+redis_cmd(qw(ACL SETUSER nginx on ~* &* +@all), '>p%40s:');
+
+for my $case (
+    ["redis://$redis username=nginx password=p%40s:", 200],
+    ["redis://other:x\@$redis username=nginx password=p%40s:", 200],
+    ["redis://nginx:x\@$redis password=p%40s:", 200],
+    ["redis://other:p%2540s%3A\@$redis username=nginx", 200],
+    ["redis://nginx:p%2540s%3A\@$redis", 200],
+    ["redis://nginx:p%40s:\@$redis", 503],
+    ["redis://nginx:p%2540s%3A\@$redis password=x", 503],
+    ["redis://nginx:p%2540s%3A\@$redis username=other", 503])
+{
+    my ($url, $status) = @$case;
+
+    is_deeply known($url, 'alice'), [ $status ], $url;
+}

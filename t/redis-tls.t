@@ -4,6 +4,7 @@
 use lib 't/lib';
 use WorkspaceTest;
 use WorkspaceTest::Certs;
+use WorkspaceTest::Proxy;
 
 use POSIX ();
 
@@ -42,12 +43,13 @@ sub status {
 }
 
 
-# a node that reaches Redis with these parameters
+# a node that reaches Redis with these parameters, and a password
 
 sub tls_node {
     my ($parameters, $host) = @_;
 
     $host //= '127.0.0.1';
+    $parameters .= ' username=nginx password=s3cret';
 
     # a handshake may take its time on a machine that is busy
 
@@ -63,26 +65,42 @@ sub tls_node {
 }
 
 
+# Redis has been sent a password
+
+sub signed_in { redis_cmd(qw(INFO commandstats)) =~ /^cmdstat_auth:/m ? 1 : 0 }
+
+
 sub refused {
     my ($parameters, $why, $host) = @_;
+
+    redis_cmd(qw(CONFIG RESETSTAT));
 
     my $node = tls_node($parameters, $host);
 
     is status($node), 503, "$parameters: $why";
     ok wait_for(sub { $node->log($why) }, 5), 'and it is logged';
+    ok !signed_in(), 'the password was not sent';
+
+    # nothing is left that might try again
+
+    $node->kill9;
 }
 
 
 sub accepted {
     my ($parameters, $host) = @_;
 
+    redis_cmd(qw(CONFIG RESETSTAT));
+
     my $node = tls_node($parameters, $host);
 
-    ok wait_for(sub { status($node) == 200 }, 10), $parameters;
-
-    return $node;
+    ok wait_for(sub { status($node) == 200 }, 10),
+       "accepted: $parameters";
+    ok signed_in(), 'signed in';
 }
 
+
+redis_cmd(qw(ACL SETUSER nginx on >s3cret ~* &* +@all));
 
 run_tests();
 
@@ -103,7 +121,7 @@ dev.id = id
 
 
 
-=== TEST 2: listings and subscriptions have it too; the session is used again
+=== TEST 2: listings and subscriptions have it too
 --- http_config
 workspace_redis rediss://127.0.0.1:{{tls.port}} ssl_ca={{certs}}ca.pem
                 connect_timeout=10s read_timeout=10s;
@@ -330,7 +348,10 @@ ok wait_for(sub { $node->log(qr/TLS handshake with redis/) }, 5), 'logged';
 --- scenario
 my $dir = v('certs');
 
-my $node = tls_node("ssl_ca=${dir}ca.pem connect_timeout=500ms");
+# what would answer otherwise is read_timeout
+
+my $node = tls_node("ssl_ca=${dir}ca.pem connect_timeout=500ms "
+                    . 'read_timeout=20s');
 
 ok wait_for(sub { status($node) == 200 }, 10);
 
@@ -340,8 +361,9 @@ $node->start;
 
 my $start = now_ms();
 
-is status($node), 503;
-cmp_ok now_ms() - $start, '<', 10000, 'within the timeouts';
+is http($node, GET => '/api/v2/workspaces/' . v('dev.id'),
+        { as => 'alice', timeout => 30 })->status, 503;
+cmp_ok now_ms() - $start, '<', 5000, 'after connect_timeout';
 ok wait_for(sub { $node->log(qr/timed out.*TLS handshake with redis/) }, 5),
    'logged';
 
@@ -421,3 +443,54 @@ for my $case (
     isnt $status, 0, $line;
     like $text, $expected;
 }
+
+
+
+=== TEST 12: without ssl_ca= the system's authorities are believed
+--- scenario
+my $dir = v('certs');
+my @list = (qw(user list --redis), 'rediss://127.0.0.1:' . v('tls.port'));
+
+{
+    local $ENV{SSL_CERT_FILE} = "${dir}ca.pem";
+
+    accepted('');
+    refused("ssl_ca=${dir}other.pem", qr/certificate is not accepted/);
+    like wsctl(@list), qr/alice/, 'wsctl too';
+    is +(wsctl_run(@list, '--ssl-ca', "${dir}other.pem"))[0], 3;
+}
+
+{
+    local $ENV{SSL_CERT_FILE} = "${dir}other.pem";
+
+    refused('', qr/certificate is not accepted/);
+    is +(wsctl_run(@list))[0], 3;
+}
+
+
+
+=== TEST 13: a connection that is made again resumes its session
+--- scenario
+my $proxy = WorkspaceTest::Proxy->new(to => v('tls.port'));
+my $node = start_node(
+    name        => 'tls',
+    workers     => 1,
+    http_config => "workspace_redis rediss://127.0.0.1:$proxy->{port}"
+                   . ' ssl_ca=' . v('certs') . 'ca.pem connect_timeout=10s'
+                   . ' read_timeout=10s;',
+);
+
+is status($node), 200;
+
+# a ServerHello of TLS 1.3 with "pre_shared_key" (RFC 8446, section 4.2.11):
+# Redis takes what it was offered
+
+$proxy->mute('(?s)\A\x16\x03\x03..\x02.{1,200}\x00\x29\x00\x02\x00\x00');
+redis_cmd(qw(CLIENT KILL TYPE normal SKIPME yes));
+
+ok wait_for(sub { $proxy->muted }, 10),
+   'the session is used again';
+
+$proxy->go;
+
+ok wait_for(sub { status($node) == 200 }, 10), 'and works';
