@@ -4,6 +4,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Acl;
 use WorkspaceTest::Proxy;
 
 our $Shown = 'add_header X-Cache $workspace_cache_status always;'
@@ -512,15 +513,22 @@ ok $s->wait_event(2, sub { $_->{event} eq 'data' }), 'streams work';
 
 === TEST 20: a user who may do what the documentation says
 --- scenario
-redis_cmd(qw(ACL SETUSER strong on >pass resetchannels ~ws:* &ws:*
-             &__redis__:invalidate +@all));
+redis_cmd(documented('nginx', 'workspace_cache'));
 
 my $node = cached_node(
-    name => 'e', http_config => 'workspace_redis unix://strong:pass@'
+    name => 'e', http_config => 'workspace_redis unix://nginx:s3cret@'
                                 . redis()->unix
                                 . '; workspace_cache zone=c:1m;');
 
 is get($node)->header('X-Cache'), 'HIT';
+
+my $s = sse_open($node, path() . '/watch', { as => 'alice' });
+
+ok $s->wait_event(5, sub { $_->{event} eq 'data' }), 'streams work';
+is rename_to($node, 'allowed'), 204;
+ok $s->wait_event(5, sub { $_->{event} eq 'data'
+                           && $_->{json}{name} eq 'allowed' }), 'told';
+is denied('nginx', redis()), '', 'nothing was refused';
 
 
 

@@ -4,6 +4,7 @@
 
 use lib 't/lib';
 use WorkspaceTest seed => 'none';
+use WorkspaceTest::Acl;
 use WorkspaceTest::Cluster;
 use WorkspaceTest::Later;
 use WorkspaceTest::Life;
@@ -12,7 +13,11 @@ use WorkspaceTest::Life;
 
 use vars qw($cluster @users %made);
 
-$cluster = cluster(shards => 16);
+$cluster = cluster(
+    shards => 16,
+    users  => [ [qw(nginx cluster:// workspace_wait)],
+                [qw(wsctl cluster://)] ],
+);
 @users = map { "user$_" } 1 .. 12;
 
 
@@ -70,6 +75,9 @@ sub check {
     is $out, '', 'nothing is wrong with the store';
     like $err, qr/all is as it has to be/;
     is $status, 0;
+
+    is denied($_, $cluster->alive), '', "nothing was refused to $_"
+        for qw(nginx wsctl);
 }
 
 
@@ -340,6 +348,8 @@ like $err, qr/the data has 16 shards, not 4/;
 
 === TEST 8: another deployment in the cluster, with plain channels
 --- scenario
+local $ENV{WORKSPACE_REDIS} = $cluster->plain;
+
 my @new = ('--prefix', 'other:');
 
 wsctl(@new, qw(--shards 4 --pubsub plain org create acme));

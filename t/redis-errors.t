@@ -3,6 +3,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Acl;
 use WorkspaceTest::Cluster;
 use WorkspaceTest::Later;
 use WorkspaceTest::Life;
@@ -71,23 +72,6 @@ sub lines {
 sub connections {
     return map { /^id=(\d+) .* name=nginx-workspace / ? $1 : () }
                split /\n/, redis_cmd(qw(CLIENT LIST));
-}
-
-
-# the words of a rule in docs/operations.md
-
-sub documented {
-    my ($user) = @_;
-
-    open my $in, '<', v('top') . '/docs/operations.md' or die $!;
-    my $text = do { local $/; <$in> };
-
-    $text =~ /^    (ACL SETUSER $user .*(?:\n        .*)*)/m or die $user;
-    my $rule = $1;
-
-    $rule =~ s/PASSWORD/s3cret/;
-
-    return split ' ', $rule;
 }
 
 
@@ -513,7 +497,7 @@ redis_cmd(documented('wsctl'));
 --- scenario
 is both(), '200 204';
 
-my ($w, $token) = started(name => 'acl',
+my ($w, $token) = started(name => 'acl', ttl_ms => 3600_000,
                           agents => [ { name => 'main' } ]);
 
 agent($token, 'heartbeat', version => '1');
@@ -540,8 +524,37 @@ is http(PATCH => "/api/v2/workspaces/$w->{id}",
 ok $s->wait_event(5, sub { $_->{event} eq 'data'
                            && $_->{json}{name} eq 'acl-2' }), 'told';
 
+for my $case ([ ttl => { ttl_ms => 3600_000 } ],
+              [ autostart => { schedule => '30 9 * * 1-5' } ],
+              [ extend => { deadline => rfc3339(now_ms() + 7200_000) } ])
+{
+    my ($what, $body) = @$case;
+    my $r = http(PUT => "/api/v2/workspaces/$w->{id}/$what",
+                 { as => 'alice', body => $body });
+
+    ok $r->status < 300, $what or diag $r->status . ' ' . $r->body;
+}
+
+agent($token, 'disconnect');
+
 is http(POST => "/api/v2/workspaces/$w->{id}/builds",
         { as => 'alice', body => { transition => 'delete' } })->status, 201;
+
+# jobs: started() has acquired and completed one
+
+my $job = acquire($w);
+
+is report($job, 'heartbeat', logs => [ { output => 'hello' } ],
+          logs_after => 0)->status, 200;
+is report($job, 'release')->status, 204;
+is report(acquire($w), 'fail', error => 'no')->status, 204;
+
+my $other = create(name => 'acl-jobs');
+
+is http(PATCH => "/api/v2/workspacebuilds/$other->{latest_build}{id}/cancel",
+        { as => 'admin' })->status, 200;
+$other = create(name => 'acl-finish');
+$job = acquire($other);
 
 {
     local $ENV{WORKSPACE_REDIS} = 'redis://wsctl:s3cret@127.0.0.1:'
@@ -550,10 +563,28 @@ is http(POST => "/api/v2/workspaces/$w->{id}/builds",
     wsctl(qw(user create acl));
     wsctl(qw(token create acl));
     wsctl(qw(user suspend acl));
+    wsctl(qw(user activate acl));
+
+    my ($id) = split /\t/, wsctl(qw(token list acl));
+
+    wsctl(qw(token revoke), $id);
+    wsctl(qw(org create acl));
+    wsctl(qw(template create --org acme acl));
+    wsctl(qw(template edit acl --name acl-2));
+    wsctl(qw(version create v1 --template acl-2));
+    wsctl(qw(version promote), wsctl(qw(version create v2 --template acl-2)));
+    wsctl(qw(version list --template acl-2));
+    wsctl(qw(template delete acl-2));
+    wsctl(qw(provisioner create acl));
+    wsctl(qw(provisioner delete acl));
+    like wsctl(qw(job list)), qr/acl-finish/;
+    wsctl(qw(job finish), $job->{job_id}, qw(--error no));
+    wsctl($_, 'list') for qw(org user template provisioner);
     is wsctl('check'), '';
 }
 
-cmp_ok lines(qr/NOPERM/), '==', 0, 'Redis has refused nothing';
+is show($other)->{latest_build}{status}, 'failed', 'finished by hand';
+is denied($_, redis()), '', "nothing was refused to $_" for qw(nginx wsctl);
 
 
 

@@ -2,6 +2,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Acl;
 use WorkspaceTest::Sentinel;
 
 use IO::Socket::INET;
@@ -305,13 +306,72 @@ for my $case (
 
 
 
-=== TEST 8: users, passwords and databases: of Redis, of Sentinel
+=== TEST 8: one that does not help is not the last one asked
+--- timeout: 60
+--- scenario
+my ($real) = @{ sentinel()->{sentinels} };
+my $primary = sentinel()->primary;
+my ($replica) = grep { $_ != $primary } @{ sentinel()->{redis} };
+
+# a worker connects before it is asked to, and again when that has failed: it
+# does not say then that it works "again" if one attempt was enough
+
+for my $case (
+    [ 'knows no such Redis', qr/Sentinel knows no "main"/ ],
+    [ 'names a replica', qr/its role is "slave"/,
+      '127.0.0.1', $replica->{port} ],
+    [ 'names nobody', qr/Connection refused/, '127.0.0.1', free_port() ])
+{
+    my ($what, $log, @answer) = @$case;
+
+    my $url = liar(@answer) =~ s{/main}{,127.0.0.1:$real->{port}/main}r;
+    my $node = start_node(
+        name        => 'next',
+        workers     => 1,
+        http_config => "workspace_redis $url connect_timeout=10s;",
+    );
+
+    is http($node, GET => path(), { as => 'alice' })->status, 200, $what;
+    like $node->log($log), $log, 'it was asked';
+    is $node->log(qr/connection works again/), '', 'and then the next, at once';
+
+    $node->quit;
+    kill 'KILL', v('liar.pid');
+    waitpid v('liar.pid'), 0;
+}
+
+# here the request comes while the first one is waited for
+
+my $silent = sentinel()->{sentinels}[1];
+
+$silent->stop;
+
+my $node = start_node(
+    name        => 'next',
+    workers     => 1,
+    http_config => "workspace_redis sentinel://127.0.0.1:$silent->{port},"
+                   . "127.0.0.1:$real->{port}/main connect_timeout=2s"
+                   . ' read_timeout=20s;',
+);
+
+is http($node, GET => path(), { as => 'alice', timeout => 30 })->status, 200,
+   'says nothing';
+like $node->log(qr/timed out/), qr/asking Sentinel/, 'it was asked';
+
+$silent->cont;
+sentinel()->ready;
+
+
+
+=== TEST 9: users, passwords and databases: of Redis, of Sentinel
 --- scenario
 my $s = sentinel();
 
-$_->cmd(qw(ACL SETUSER nginx on >s3cret ~* &* +@all)) for @{ $s->{redis} };
-$_->cmd(qw(ACL SETUSER asker on >t0p +auth +sentinel|get-master-addr-by-name))
-    for @{ $s->{sentinels} };
+for my $redis (@{ $s->{redis} }) {
+    $redis->cmd(documented($_, 'sentinel://')) for qw(nginx wsctl);
+}
+
+$_->cmd(documented('asker'), qw(>t0p <s3cret)) for @{ $s->{sentinels} };
 $_->cmd(qw(ACL SETUSER default resetpass -@all +acl +ping +sentinel +info
            +publish +subscribe +hello +client)), for @{ $s->{sentinels} };
 
@@ -324,10 +384,38 @@ my $node = start_node(
 works('signed in', $node);
 
 {
-    local $ENV{WORKSPACE_REDIS} = $s->url(auth => 'nginx:s3cret');
+    local $ENV{WORKSPACE_REDIS} = $s->url(auth => 'wsctl:s3cret');
     local $ENV{WORKSPACE_SENTINEL_AUTH} = 'asker:t0p';
 
     like wsctl(qw(user list)), qr/alice/, 'wsctl too';
+
+    # another deployment, in a database of the same Redis
+
+    $ENV{WORKSPACE_REDIS} .= '?db=3';
+
+    wsctl('--shards', shards(), qw(org create acme));
+    wsctl(qw(user create dave --org acme));
+    v('dave.token', wsctl(qw(token create dave)));
+
+    for my $url ($s->url(auth => 'nginx:s3cret') . '?db=3',
+                 $s->url(auth => 'nginx:s3cret') . ' db=3')
+    {
+        my $other = start_node(
+            name        => 'database',
+            http_config => "workspace_redis $url sentinel_username=asker"
+                           . ' sentinel_password=t0p;',
+        );
+
+        is_deeply [ map { http($other, GET => '/api/v2/workspaces',
+                               { as => $_ })->status } qw(dave alice) ],
+                  [ 200, 401 ], $url;
+
+        # it need not follow what comes
+
+        $other->quit;
+    }
+
+    $ENV{WORKSPACE_REDIS} = $s->url(auth => 'wsctl:s3cret');
 
     $ENV{WORKSPACE_SENTINEL_AUTH} = 'asker:wrong';
     is +(wsctl_run(qw(user list)))[0], 3;
@@ -335,6 +423,9 @@ works('signed in', $node);
     $ENV{WORKSPACE_SENTINEL_AUTH} = 't0p';
     is +(wsctl_run(qw(user list)))[0], 2, 'a colon is missing';
 }
+
+is denied($_, @{ $s->{redis} }), '', "nothing was refused to $_"
+    for qw(nginx wsctl);
 
 $_->cmd(qw(ACL SETUSER asker >other <t0p)) for @{ $s->{sentinels} };
 

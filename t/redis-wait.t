@@ -3,6 +3,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Acl;
 use WorkspaceTest::Later;
 use WorkspaceTest::Sentinel;
 
@@ -32,9 +33,11 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: a replica has it: acknowledged
+=== TEST 1: a replica has it: acknowledged, to the user that is documented
+--- before
+redis_cmd(documented('nginx', 'workspace_wait'));
 --- http_config
-workspace_redis {{redis.url}};
+workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 workspace_wait 1 2s;
 --- as: alice
 --- request

@@ -4,6 +4,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Acl;
 use WorkspaceTest::Cluster;
 use WorkspaceTest::Life;
 use WorkspaceTest::Redis;
@@ -15,7 +16,12 @@ use JSON::PP;
 use vars qw($cluster $again @users);
 
 @users = map { "user$_" } 1 .. 8;
-$cluster = cluster(shards => 16, bare => 1);
+$cluster = cluster(
+    shards => 16,
+    bare   => 1,
+    users  => [ [qw(nginx cluster://)],
+                ['wsctl', 'cluster://', 'wsctl export', 'wsctl import'] ],
+);
 $again = WorkspaceTest::Redis->new(dir => temp_dir(), port => free_port());
 
 
@@ -33,6 +39,9 @@ sub shell {
 
     return ($status, do { local $/; <$in> } // '');
 }
+
+
+sub as_wsctl { 'redis://wsctl:s3cret@127.0.0.1:' . $_[0]->port }
 
 
 sub file { v('work') . "/$_[0].export" }
@@ -121,13 +130,15 @@ check(redis()->url);
 === TEST 2: into 16 shards of a cluster
 --- scenario
 node('main')->quit;
+redis_cmd(documented('wsctl', 'wsctl export'));
 
-my ($status, $err) = shell('WSCTL export --redis ' . redis()->url . ' > ' . file('a'));
+my ($status, $err) = shell('WSCTL export --redis ' . as_wsctl(redis())
+                           . ' > ' . file('a'));
 
 is $status, 0;
 is $err, '';
 
-my $to = '--redis ' . $cluster->url;
+my $to = '--redis ' . $cluster->url('wsctl');
 
 ($status, $err) = shell("WSCTL import $to --shards 16 < " . file('a'));
 
@@ -157,18 +168,25 @@ is http($b, PATCH => '/api/v2/workspaces/' . $r->json->{id},
 
 ok $b->quit;
 
+is denied('wsctl', redis(), $cluster->alive), '', 'nothing was refused';
+is denied('nginx', $cluster->alive), '';
+
 
 
 === TEST 3: and back into one
 --- scenario
-my ($status) = shell('WSCTL export --redis ' . $cluster->url . ' > '
+$again->cmd(documented('wsctl', 'wsctl import'));
+
+my ($status) = shell('WSCTL export --redis ' . $cluster->url('wsctl') . ' > '
                      . file('b'));
 
 is $status, 0;
 
-($status) = shell('WSCTL import --redis ' . $again->url . ' < ' . file('b'));
+($status) = shell('WSCTL import --redis ' . as_wsctl($again) . ' < '
+                  . file('b'));
 
 is $status, 0;
+is denied('wsctl', $again, $cluster->alive), '', 'nothing was refused';
 
 check($again->url);
 

@@ -9,11 +9,14 @@ package WorkspaceTest::Cluster;
 #
 # replicas => 0 leaves them out.  tls => { ... } gives nodes a second port, for
 # TLS, and to redis-server the options of these names without "--tls-"; conf
-# => '...' are parameters of "workspace_redis" then.
+# => '...' are parameters of "workspace_redis" then.  users => [ [ 'nginx',
+# ... ], [ 'wsctl', ... ] ] has nginx and wsctl come as these users: each is a
+# list for documented() of WorkspaceTest::Acl.
 #
 #     $cluster->url                cluster://..., all nodes; with TLS
 #                                  clusters://...
-#     $cluster->plain              the same without TLS
+#     $cluster->url('nginx')       the same as this user, if there are users
+#     $cluster->plain              without TLS
 #     $cluster->conf               lines for "http" of nginx
 #     $cluster->slot('{3}')        the slot of a key or tag
 #     $cluster->primary($slot)     the WorkspaceTest::Redis that has it
@@ -34,6 +37,7 @@ use warnings;
 use Exporter 'import';
 use Time::HiRes qw(sleep);
 
+use WorkspaceTest::Acl;
 use WorkspaceTest::Redis;
 
 our @EXPORT = qw(cluster);
@@ -42,7 +46,8 @@ our @EXPORT = qw(cluster);
 sub cluster {
     my (%o) = @_;
 
-    my $self = bless { shards => 1, replicas => 1, conf => '', %o },
+    my $self = bless { shards => 1, replicas => 1, conf => '', users => [],
+                       %o },
                      __PACKAGE__;
 
     $self->{nodes} = [ map { $self->node } 1 .. 3 + 3 * $self->{replicas} ];
@@ -58,7 +63,7 @@ sub cluster {
         or die 'the cluster does not settle';
 
     if (!$o{bare}) {
-        $ENV{WORKSPACE_REDIS} = $self->plain;
+        $ENV{WORKSPACE_REDIS} = $self->plain('wsctl');
         $ENV{WORKSPACE_SHARDS} = $self->{shards};
         WorkspaceTest::use_redis($self->conf);
         WorkspaceTest::Seed::plant();
@@ -76,11 +81,19 @@ sub node {
     %tls = (%{ $self->{tls} }, cluster => 'yes', replication => 'yes',
             port => WorkspaceTest::free_port()) if $self->{tls};
 
+    my @users;
+
+    for my $user (@{ $self->{users} }) {
+        my (undef, undef, @words) = documented(@$user);
+
+        push @users, '--user', @words;
+    }
+
     return WorkspaceTest::Redis->new(
         dir  => WorkspaceTest::temp_dir(),
         port => WorkspaceTest::free_port(),
         peer => $tls{port},
-        args => [ (map { ("--tls-$_", $tls{$_}) } keys %tls),
+        args => [ (map { ("--tls-$_", $tls{$_}) } keys %tls), @users,
                   '--cluster-enabled', 'yes',
                   '--cluster-port', WorkspaceTest::free_port(),
                   '--cluster-node-timeout', 1500,
@@ -96,26 +109,33 @@ sub peer_port { $_[1]{peer} // $_[1]->port }
 
 
 sub url {
-    my ($self) = @_;
+    my ($self, $user) = @_;
 
-    return ($self->{tls} ? 'clusters://' : 'cluster://')
+    return ($self->{tls} ? 'clusters://' : 'cluster://') . $self->as($user)
            . join ',', map { '127.0.0.1:' . $self->peer_port($_) }
                        @{ $self->{nodes} };
 }
 
 
 sub plain {
-    my ($self) = @_;
+    my ($self, $user) = @_;
 
-    return 'cluster://' . join ',', map { '127.0.0.1:' . $_->port }
-                                    @{ $self->{nodes} };
+    return 'cluster://' . $self->as($user)
+           . join ',', map { '127.0.0.1:' . $_->port } @{ $self->{nodes} };
+}
+
+
+sub as {
+    my ($self, $user) = @_;
+
+    return $user && @{ $self->{users} } ? "$user:s3cret\@" : '';
 }
 
 
 sub conf {
     my ($self) = @_;
 
-    return 'workspace_redis ' . $self->url . " $self->{conf};\n"
+    return 'workspace_redis ' . $self->url('nginx') . " $self->{conf};\n"
            . "workspace_shards $self->{shards};\n";
 }
 
