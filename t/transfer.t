@@ -121,7 +121,10 @@ create(as => $_, name => 'waits') for @users;
 
 cmp_ok scalar(keys %seen), '>', 1, 'of several shards';
 
-redis_cmd('RPUSH', key('logs', uuid()), "a\0b\xff\n\"", map { "line $_" } 1 .. 450);
+v('logs.id', uuid());
+redis_cmd('RPUSH', key('logs', v('logs.id')), "a\0b\xff\n\"", map { "line $_" } 1 .. 450);
+
+redis_cmd('EXPIRE', key('logs', v('logs.id')), 3600);
 
 check(redis()->url);
 
@@ -189,6 +192,8 @@ is $status, 0;
 is denied('wsctl', $again, $cluster->alive), '', 'nothing was refused';
 
 check($again->url);
+is $again->cmd('PEXPIRETIME', 'ws:{0}:logs:' . v('logs.id')),
+   redis_cmd('PEXPIRETIME', key('logs', v('logs.id'))), 'what ends, ends then';
 
 ($status) = shell('WSCTL export --redis ' . $again->url . ' > ' . file('c'));
 
