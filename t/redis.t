@@ -2,6 +2,9 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Proxy;
+
+use IO::Socket::INET;
 
 run_tests();
 
@@ -159,3 +162,86 @@ GET /api/v2/workspaces
 WRONGPASS
 --- no_error_log
 hunter2
+
+
+
+=== TEST 9: the answer to a change is lost: 503, and the change may be in effect
+--- scenario
+my $proxy = WorkspaceTest::Proxy->new(to => v('redis.port'));
+my $node = start_node(name => 'p', workers => 1,
+                      http_config => 'workspace_redis ' . $proxy->url . ';');
+my $w = '/api/v2/workspaces/' . v('dev.id');
+my $rename = sub {
+    http($node, PATCH => $w, { as => 'alice', body => { name => $_[0] } });
+};
+
+# the script is known then, the next commit is one command
+
+is $rename->('script')->status, 204;
+
+$proxy->cut('HSET[\s\S]*unanswered');
+
+my $r = $rename->('unanswered');
+
+ok $proxy->was_cut, 'the answer was lost';
+is $r->status, 503;
+ok $r->header('Retry-After');
+is $r->json->{detail}, 'The change may be in effect.';
+ok wait_for(sub { http(GET => $w, { as => 'alice' })->json->{name}
+                  eq 'unanswered' }, 5), 'as it is';
+is $rename->('answered')->status, 204, 'the next one is done';
+
+
+
+=== TEST 10: what was not sent is not in effect, and nobody says that it may be
+--- scenario
+my $node = start_node(name => 'q', workers => 1, http_config =>
+                      'workspace_redis ' . redis()->url
+                      . ' connect_timeout=300ms;');
+my $create = sub {
+    my ($name) = @_;
+
+    http($node, POST => '/api/v2/organizations/' . v('acme.id')
+                        . '/members/me/workspaces',
+         { as => 'alice', body => { name => $name,
+                                    template_id => v('docker.id') } });
+};
+
+# the first thing that the next one asks of Redis is its commit
+
+is $create->('before')->status, 200;
+
+redis_kill9();
+
+# connections are made, and no word is answered
+
+my $deaf = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                 LocalPort => v('redis.port'),
+                                 Listen    => 64,
+                                 ReuseAddr => 1) or die "listen: $!";
+my $n = 0;
+
+# at first nginx may not know that Redis is gone
+
+ok wait_for(sub { http($node, GET => '/api/v2/workspaces/' . v('dev.id'),
+                       { as => 'alice' })->status == 503 }, 5);
+
+ok wait_for(sub {
+    my $start = now_ms();
+    my $r = $create->('unsent-' . ++$n);
+
+    is $r->status, 503;
+    is $r->json->{detail}, undef, 'it is not in effect';
+
+    now_ms() - $start >= 100;
+}, 10), 'one waited for the connection';
+
+close $deaf;
+redis_start();
+
+ok wait_for(sub { $create->('after')->status == 200 }, 5), 'Redis is back';
+
+for my $name (map { "unsent-$_" } 1 .. $n) {
+    is http(GET => "/api/v2/users/me/workspace/$name", { as => 'alice' })
+       ->status, 404, "$name is not there";
+}

@@ -2,7 +2,8 @@
 
 Each client is a user of its own who does one thing after the other.  Of each
 of its workspaces it knows which names it can have: the one last acknowledged,
-and those asked for since then without an answer.
+and those asked for since then without an answer, or with one that says that
+they may be in effect.
 """
 
 import asyncio
@@ -118,7 +119,8 @@ class Client:
         self.keepalive = keepalive
         self.names = {}         # id: names that it may have
         self.last = {}          # id: the one that was acknowledged
-        self.attempts = set()   # of creates without an answer
+        self.attempts = set()   # of creates that may be in effect
+        self.unsure = False     # whether the last request may be
         self.n = 0
         self.renamed = 0        # when the last one was begun that succeeded
         self.connect()
@@ -129,7 +131,9 @@ class Client:
                                      self.keepalive)
 
     async def ask(self, method, path, body=None):
-        """(status, body), or (None, None): the outcome is not known"""
+        """(status, body), or (None, None): there is no answer, and with
+        self.unsure the outcome is not known"""
+        self.unsure = True
         try:
             status, answer = await self.connection.request(
                 method, "/api/v2" + path, body)
@@ -147,6 +151,7 @@ class Client:
         if status == 503:
             if b'"message"' not in answer:
                 self.tally.bad(f"503 without the error body: {answer[:99]}")
+            self.unsure = b"may be in effect" in answer
             await asyncio.sleep(0.02)       # as Retry-After would have it
             return None, None
         return status, answer
@@ -162,7 +167,8 @@ class Client:
             "workspaces", {"name": name,
                            "template_id": self.deployment.template})
         if status is None:
-            self.attempts.add(name)
+            if self.unsure:
+                self.attempts.add(name)
         elif status == 200:
             w = json.loads(answer)
             self.names[w["id"]] = {name}
@@ -189,6 +195,8 @@ class Client:
             self.tally.lost(f"rename {wid}: 404")
         elif status is not None:
             self.tally.bad(f"rename {wid}: {status} {answer[:200]}")
+        elif not self.unsure:
+            self.names[wid].discard(name)       # it was not done
 
     def compare(self, wid, w):
         if w["id"] != wid or w["owner_name"] != f"u{self.index}":
