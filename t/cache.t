@@ -205,7 +205,30 @@ $proxy->go;
 
 
 
-=== TEST 7: what was read before a change is not kept after it
+=== TEST 7: a connection for news that has fallen silent is not believed for long
+--- scenario
+my $proxy = WorkspaceTest::Proxy->new(to => v('redis.port'));
+my $node = cached_node(
+    name => 'p', http_config => "workspace_redis @{[$proxy->url]} "
+                                . 'read_timeout=500ms; workspace_cache zone=c:1m;'
+);
+
+$proxy->mute('__redis__:invalidate');
+
+is rename_to(node('main'), 'silence'), 204;
+ok +(wait_for { $proxy->muted }), 'the message does not come, nor any after it';
+
+# 1 second and twice read_timeout, and what a slow machine needs
+
+ok +(wait_for { get($node)->json->{name} eq 'silence' } 8), 'it is noticed';
+like $node->log(qr/timed out/), qr/\(subscriptions\)/, 'by that connection';
+
+$proxy->go;
+works($node);
+
+
+
+=== TEST 8: what was read before a change is not kept after it
 --- scenario
 my $other = http(POST => '/api/v2/organizations/' . v('acme.id')
                          . '/members/me/workspaces',
@@ -261,7 +284,7 @@ is get($node)->json->{name}, 'fast';
 
 
 
-=== TEST 8: other nodes follow
+=== TEST 9: other nodes follow
 --- scenario
 my $here = node('b');
 my $there = cached_node(name => 'c');
@@ -290,7 +313,7 @@ cmp_ok $lag[@lag / 2], '<', 500;
 
 
 
-=== TEST 9: a provisioner's report, told by wsctl, is seen
+=== TEST 10: a provisioner's report, told by wsctl, is seen
 --- scenario
 my $node = node('b');
 
@@ -303,7 +326,7 @@ is get($node)->json->{latest_build}{status}, 'running';
 
 
 
-=== TEST 10: who is told by a stream reads nothing older
+=== TEST 11: who is told by a stream reads nothing older
 --- scenario
 my $node = node('b');
 my $other = node('main');
@@ -321,7 +344,7 @@ for my $i (1 .. 20) {
 
 
 
-=== TEST 11: where it is off, and what is changed there
+=== TEST 12: where it is off, and what is changed there
 --- scenario
 my $node = cached_node(name => 'd', config => <<'EOC');
 location / {
@@ -352,7 +375,7 @@ for my $i (1 .. 10) {
 
 
 
-=== TEST 12: everything is deleted behind its back
+=== TEST 13: everything is deleted behind its back
 --- scenario
 my $node = node('b');
 my $key = (grep { /:w:/ } @{ redis_cmd('KEYS', '*' . v('dev.id')) })[0];
@@ -373,7 +396,7 @@ works($node);
 
 
 
-=== TEST 13: older data is believed when Redis has no newer
+=== TEST 14: older data is believed when Redis has no newer
 --- scenario
 my $node = node('b');
 my $key = (grep { /:w:/ } @{ redis_cmd('KEYS', '*' . v('dev.id')) })[0];
@@ -390,7 +413,7 @@ redis_cmd('HSET', $key, 'v', 1000);
 
 
 
-=== TEST 14: the connection that brings the news is lost
+=== TEST 15: the connection that brings the news is lost
 --- scenario
 my $node = node('b');
 
@@ -411,7 +434,7 @@ works($node);
 
 
 
-=== TEST 15: a change while there are no news is not missed
+=== TEST 16: a change while there are no news is not missed
 --- scenario
 my $node = node('b');
 my $key = (grep { /:w:/ } @{ redis_cmd('KEYS', '*' . v('dev.id')) })[0];
@@ -429,7 +452,7 @@ is get($node)->json->{name}, 'unseen';
 
 
 
-=== TEST 16: Redis dies and comes back
+=== TEST 17: Redis dies and comes back
 --- scenario
 my $node = node('b');
 
@@ -442,7 +465,7 @@ works($node);
 
 
 
-=== TEST 17: a full zone goes on
+=== TEST 18: a full zone goes on
 --- scenario
 my $node = cached_node(size => '64k');
 my @ids = map {
@@ -468,7 +491,7 @@ unlike $node->log(qr/no memory/), qr/./;
 
 
 
-=== TEST 18: reloaded, with the same size and with another
+=== TEST 19: reloaded, with the same size and with another
 --- scenario
 my $node = cached_node();
 my $unix = redis()->unix;
@@ -488,7 +511,7 @@ for my $size (qw(2m 128k)) {
 
 
 
-=== TEST 19: a user who may not track: no cache, everything else works
+=== TEST 20: a user who may not track: no cache, everything else works
 --- scenario
 redis_cmd(qw(ACL SETUSER weak on >pass ~* &* +@all -client|tracking));
 
@@ -511,7 +534,7 @@ ok $s->wait_event(2, sub { $_->{event} eq 'data' }), 'streams work';
 
 
 
-=== TEST 20: a user who may do what the documentation says
+=== TEST 21: a user who may do what the documentation says
 --- scenario
 redis_cmd(documented('nginx', 'workspace_cache'));
 
@@ -532,7 +555,7 @@ is denied('nginx', redis()), '', 'nothing was refused';
 
 
 
-=== TEST 21: what is refused
+=== TEST 22: what is refused
 --- scenario
 for my $case (['on', 'expected "zone=NAME:SIZE"'], ['zone=a', 'NAME:SIZE'],
               ['zone=:1m', 'NAME:SIZE'], ['zone=a:', 'NAME:SIZE'],
