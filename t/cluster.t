@@ -560,3 +560,70 @@ for my $case (
     cmp_ok $lines, '>=', 1, 'that is logged';
     cmp_ok $lines, '<=', $most, 'one line in 10 seconds';
 }
+
+
+
+=== TEST 13: the part with the users is gone: nobody is told 401 or 404 for it
+--- timeout: 120
+--- scenario
+$_->start for grep { !$_->pid } @{ $cluster->{nodes} };
+ok +(wait_for { $cluster->settled } 30), 'what the last ones lost is back';
+
+$_->cmd(qw(CONFIG SET cluster-require-full-coverage no)) for $cluster->alive;
+
+my $dir = $cluster->primary($cluster->slot('{dir}'));
+my ($id) = grep { $cluster->home($_) != $dir } sort keys %made;
+my $as = $made{$id}{as};
+
+# who is known, who is not, what is there, what is not
+
+my @requests = (
+    [GET => "/api/v2/workspaces/$id", { as => $as }],
+    [GET => '/api/v2/workspaces', { as => $as }],
+    [GET => '/api/v2/workspaces/' . uuid(), { as => $as }],
+    [GET => '/api/v2/users/me/workspace/none', { as => $as }],
+    [PUT => "/api/v2/workspaces/$id/ttl",
+     { as => $as, body => { ttl_ms => 60_000 } }],
+    [GET => "/api/v2/workspaces/$id",
+     { headers => { 'Coder-Session-Token' => 'A' x 10 . '-' . 'B' x 22 } }],
+    [POST => '/api/v2/provisioners/me/acquire',
+     { as => 'p1', body => { wait_ms => 0 } }],
+);
+my @whole = (200, 200, 404, 404, 204, 401, 204);
+my $status = sub { join ' ', map { $_->status } http_all(@requests) };
+
+ok +(wait_for { $status->() eq "@whole" } 20), 'as it is with all parts';
+
+my ($replica) = grep {
+    $_->cmd('INFO', 'replication') =~ /^master_port:(\d+)/m
+        && $1 == $dir->port
+} $cluster->alive;
+
+$cluster->kill9($_) for $replica, $dir;
+
+# workers know for 5 seconds what they have read, not that anything is not there
+
+my %wrong;
+
+ok +(wait_for {
+    my @all = http_all(@requests);
+
+    for my $i (0 .. $#all) {
+        my $s = $all[$i]->status;
+
+        $wrong{"$i: $s"}++ if $s != 503 && ($s != $whole[$i] || $s == 401);
+    }
+
+    !grep { $_->status != 503 || !$_->header('Retry-After') } @all;
+} 30), 'all is 503, and says when to come again';
+
+is join(', ', sort keys %wrong), '', 'nothing else was said on the way';
+
+for (1 .. 20) {
+    is $status->(), join(' ', (503) x @whole), 'and remains so' or last;
+}
+
+$_->start for $dir, $replica;
+
+ok +(wait_for { $status->() eq "@whole" } 40), 'all is back by itself';
+check();
