@@ -33,7 +33,6 @@ $cluster = cluster(
 );
 
 
-
 # a handshake may take its time on a machine that is busy
 
 sub parameters {
