@@ -331,7 +331,7 @@ my $c = start_node(name => 'c', workers => 1,
                                   . 'workspace_shards 4;');
 
 ok wait_for {
-    $c->log(qr/the data in redis .* has 16 shards and sharded pubsub, .* say 4 /)
+    $c->log(qr/\[crit\] .*the data in redis .* has 16 shards and sharded pubsub, .* say 4 /)
 } 10;
 
 my $r = http($c, GET => '/api/v2/workspaces', { as => 'admin' });

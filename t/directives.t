@@ -195,6 +195,7 @@ GET /api/v2/workspaces
 --- error_code: 503
 --- error_log
 without data redis
+[crit]
 
 
 

@@ -111,7 +111,33 @@ cmp_ok $n, '<=', 6, 'but not every time';
 
 
 
-=== TEST 3: a job is not taken for broken because Redis is full
+=== TEST 3: a line in 10 seconds, with the number of those left out
+--- timeout: 60
+--- scenario
+my $node = start_node(name => 'l', workers => 1);
+my ($refused, $line) = (0);
+
+is both($node), '200 204';
+redis_cmd(qw(CONFIG SET maxmemory 1));
+
+ok +(wait_for {
+    $refused++ if both($node) eq '200 503';
+    $line = $node->log(qr/redis answered "OOM .* more since/);
+} 30), 'there is a second line';
+
+redis_cmd(qw(CONFIG SET maxmemory 0));
+
+# the first one, and that with the number
+
+my ($more) = $line =~ /\((\d+) more since\)/;
+
+cmp_ok $refused, '>', 10;
+cmp_ok $more, '>=', $refused - 2, 'with all that were refused since then';
+is lines(qr/redis answered "OOM /, $node), 2;
+
+
+
+=== TEST 4: a job is not taken for broken because Redis is full
 --- scenario
 my $w = create(name => 'full');
 
@@ -129,7 +155,7 @@ is acquire($w)->{workspace}{id}, $w->{id}, 'now it can';
 
 
 
-=== TEST 4: MISCONF, the disk cannot be written to
+=== TEST 5: MISCONF, the disk cannot be written to
 --- scenario
 my $dump = v('work') . '/redis/dump.rdb';
 
@@ -159,7 +185,7 @@ cmp_ok lines(qr/redis answered "MISCONF .*cannot write to its disk/), '>=', 1;
 
 
 
-=== TEST 5: NOREPLICAS, too few replicas
+=== TEST 6: NOREPLICAS, too few replicas
 --- scenario
 redis_cmd(qw(CONFIG SET min-replicas-to-write 1));
 
@@ -172,7 +198,7 @@ cmp_ok lines(qr/redis answered "NOREPLICAS .*too few replicas/), '>=', 1;
 
 
 
-=== TEST 6: READONLY, it has become a replica: another connection is made
+=== TEST 7: READONLY, it has become a replica: another connection is made
 --- scenario
 is both(), '200 204';
 
@@ -197,7 +223,7 @@ cmp_ok lines(qr/redis answered "READONLY .*it is a replica/), '>=', 1;
 
 
 
-=== TEST 7: READONLY, the host has another address: what only reads goes along
+=== TEST 8: READONLY, the host has another address: what only reads goes along
 --- timeout: 60
 --- scenario
 my $lib = WorkspaceTest::temp_dir() . '/two_hosts.so';
@@ -284,7 +310,7 @@ becomes '200 204', 'a primary again';
 
 
 
-=== TEST 8: READONLY, the address leads to another server: all goes along
+=== TEST 9: READONLY, the address leads to another server: all goes along
 --- timeout: 60
 --- scenario
 
@@ -349,7 +375,7 @@ becomes '200 204', 'a primary again';
 
 
 
-=== TEST 9: READONLY, and after it the answer to a script that has to be sent anew
+=== TEST 10: READONLY, and after it the answer to a script that has to be sent anew
 --- timeout: 60
 --- http_config
 workspace_redis redis://127.0.0.1:1;
@@ -401,7 +427,7 @@ is http(@{ $ttl->(3) })->status, 204;
 
 
 
-=== TEST 10: MASTERDOWN, a replica that does not want to serve old data
+=== TEST 11: MASTERDOWN, a replica that does not want to serve old data
 --- scenario
 redis_cmd(qw(CONFIG SET replica-serve-stale-data no));
 redis_cmd(qw(REPLICAOF 127.0.0.1), free_port());
@@ -417,7 +443,7 @@ cmp_ok lines(qr/redis answered "MASTERDOWN .*lost its primary/), '>=', 1;
 
 
 
-=== TEST 11: BUSY, a script of somebody else runs and runs
+=== TEST 12: BUSY, a script of somebody else runs and runs
 --- scenario
 redis_cmd(qw(CONFIG SET busy-reply-threshold 10));
 
@@ -437,7 +463,7 @@ cmp_ok lines(qr/redis answered "BUSY .*a script keeps it busy/), '>=', 1;
 
 
 
-=== TEST 12: LOADING, it has just been started
+=== TEST 13: LOADING, it has just been started
 --- scenario
 redis_cmd(qw(CONFIG SET rdbcompression no));
 redis_cmd('SET', "other:$_", 'x' x 1024) for 1 .. 300;
@@ -471,7 +497,7 @@ is wsctl('check'), '';
 
 
 
-=== TEST 13: a password is set: new connections are refused, the log says why
+=== TEST 14: a password is set: new connections are refused, the log says why
 --- scenario
 is both(), '200 204';
 
@@ -488,7 +514,7 @@ cmp_ok lines(qr/was refused: "NOAUTH/), '>=', 1;
 
 
 
-=== TEST 14: the permissions that are documented suffice
+=== TEST 15: the permissions that are documented suffice
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- before
@@ -588,7 +614,7 @@ is denied($_, redis()), '', "nothing was refused to $_" for qw(nginx wsctl);
 
 
 
-=== TEST 15: NOPERM: a permission is taken away, and given back
+=== TEST 16: NOPERM: a permission is taken away, and given back
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- scenario
@@ -603,7 +629,7 @@ cmp_ok lines(qr/redis answered "NOPERM .*lacks a permission/), '>=', 1;
 
 
 
-=== TEST 16: the user is gone, its password is in no log
+=== TEST 17: the user is gone, its password is in no log
 --- http_config
 workspace_redis redis://nginx:s3cret@127.0.0.1:{{redis.port}};
 --- scenario
@@ -622,7 +648,7 @@ cmp_ok lines(qr/s3cret/), '==', 0;
 
 
 
-=== TEST 17: CLUSTERDOWN, a node of a cluster misses a slot
+=== TEST 18: CLUSTERDOWN, a node of a cluster misses a slot
 --- before
 our $cluster = cluster(replicas => 0);
 --- scenario

@@ -245,3 +245,51 @@ for my $name (map { "unsent-$_" } 1 .. $n) {
     is http(GET => "/api/v2/users/me/workspace/$name", { as => 'alice' })
        ->status, 404, "$name is not there";
 }
+
+
+
+=== TEST 11: the error log of an outage: the loss, an attempt, and that it is over
+--- scenario
+my $node = start_node(name => 'r', workers => 1);
+my $path = '/api/v2/workspaces/' . v('dev.id');
+my $status = sub { http($node, GET => $path, { as => 'alice' })->status };
+my $lines = sub { scalar(() = $node->log($_[0]) =~ /\n/g) };
+
+is $status->(), 200;
+
+# one for commands and one for subscriptions: nothing was listed
+
+my @connections = (qr/redis [\d.:]+$/m, qr/redis [\d.:]+ \(subscriptions\)$/m);
+my ($start, $n) = (now_ms(), 0);
+
+redis_kill9();
+
+ok wait_for(sub {
+    $n++ if $status->() == 503;
+    now_ms() - $start > 3000;
+}, 10);
+
+cmp_ok $n, '>=', 20, 'there are requests meanwhile';
+
+redis_start();
+ok wait_for(sub { $status->() == 200 }, 5);
+
+for my $c (@connections) {
+    ok wait_for(sub { $lines->(qr/works again, $c/) }, 5), 'back';
+}
+
+my $most = 1 + int((now_ms() - $start + 1000) / 10_000);
+
+for my $c (@connections) {
+    is $lines->(qr/\[error\] .* while (?:reading from|sending to) $c/), 1,
+       'it is lost once';
+
+    # a Redis that is dying may take one more
+
+    my $attempts
+        = $lines->(qr/\[error\] .* while (?:connecting to|setting up) $c/);
+
+    cmp_ok $attempts, '>=', 1, 'an attempt is told';
+    cmp_ok $attempts, '<=', $most, 'one in 10 seconds';
+    is $lines->(qr/\[notice\] .* works again, $c/), 1, 'it is over';
+}
