@@ -5,6 +5,7 @@ use lib 't/lib';
 use WorkspaceTest;
 use WorkspaceTest::Acl;
 use WorkspaceTest::Later;
+use WorkspaceTest::Life;
 use WorkspaceTest::Sentinel;
 
 my $s = WorkspaceTest::Sentinel->new(replicas => 2);
@@ -21,6 +22,11 @@ sub rename_to {
     return http(PATCH => '/api/v2/workspaces/' . v($which // 'dev.id'),
                 { as => 'alice', body => { name => $name } });
 }
+
+
+# how many are waiting for replicas
+
+sub waiting { redis_cmd(qw(INFO clients)) =~ /^blocked_clients:(\d+)/m; $1 }
 
 
 sub name {
@@ -150,7 +156,79 @@ ok wait_for(sub { rename_to('going-on')->status == 204 }, 10);
 
 
 
-=== TEST 6: what is acknowledged is not lost when the primary is killed
+=== TEST 6: a change that is waited for in vain has an end
+--- http_config
+workspace_redis {{redis.url}} read_timeout=1s;
+workspace_wait 1 1s;
+--- timeout: 60
+--- scenario
+is rename_to('in-time')->status, 204;
+
+$_->stop for replicas();
+
+# twice the second and read_timeout, and what a slow machine needs
+
+for my $frozen (0, 1) {
+    my $change = http_later(PATCH => '/api/v2/workspaces/' . v('dev.id'),
+                            { as => 'alice',
+                              body => { name => "vain-$frozen" } });
+
+    ok wait_for(sub { name() eq "vain-$frozen" }, 5), 'it is done, not told';
+    redis_stop() if $frozen;
+
+    my $r = $change->answer(8);
+
+    is $r->status, 503, $frozen ? 'Redis does not end it' : 'Redis ends it';
+    is $r->json->{detail}, 'The change may be in effect.' if $r->status;
+}
+
+redis_cont();
+$_->cont for replicas();
+
+ok wait_for(sub { rename_to('no-more')->status == 204 }, 10);
+
+
+
+=== TEST 7: what nginx does by itself, and handing over a job, do not wait
+--- http_config
+workspace_redis {{redis.url}};
+workspace_wait 1 10s;
+--- timeout: 60
+--- scenario
+my ($running) = started(name => 'runs', ttl_ms => 3600_000);
+my $w = create(name => 'queued');
+
+$_->stop for replicas();
+
+my $start = now_ms();
+my $r = http(POST => '/api/v2/provisioners/me/acquire',
+             { as => 'life', body => { wait_ms => 5000 } });
+
+is $r->status, 200, 'the job is handed over';
+is $r->json->{workspace}{id}, $w->{id};
+cmp_ok now_ms() - $start, '<', 5000, 'in less than the time of a change';
+is waiting(), 0, 'nobody waits for replicas';
+
+due_at(now_ms(), 'autostop', $running);
+
+ok wait_for(sub { show($running)->{latest_build}{transition} eq 'stop' }, 5),
+   'what is due is done';
+is waiting(), 0, 'nor for that';
+
+# this one does
+
+my $change = http_later(PATCH => '/api/v2/workspaces/' . v('dev.id'),
+                        { as => 'alice', body => { name => 'waits' } });
+
+ok wait_for(sub { waiting() == 1 }, 5), 'a change of somebody waits';
+
+$_->cont for replicas();
+
+is $change->answer->status, 204;
+
+
+
+=== TEST 8: what is acknowledged is not lost when the primary is killed
 --- http_config
 workspace_redis {{sentinel.url}};
 workspace_wait 1 1s;
@@ -241,7 +319,7 @@ redis_start();
 
 
 
-=== TEST 7: what the configuration refuses
+=== TEST 9: what the configuration refuses
 --- scenario
 for my $case (
     [ 'workspace_wait 1;', qr/expected a number of replicas/ ],
