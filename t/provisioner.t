@@ -761,7 +761,7 @@ $proxy->cut('lease_expires_ms');
 my $w = create();
 my $r = $poll->answer(5);
 
-ok $proxy->was_cut;
+ok +(wait_for { $proxy->was_cut } 5);
 is $r->status, 200;
 is $r->json->{workspace}{id}, $w->{id};
 is redis_cmd('HGET', key('w', $w->{id}), 'v'), 2, 'acquired once';

@@ -133,7 +133,7 @@ my ($more) = $line =~ /\((\d+) more since\)/;
 
 cmp_ok $refused, '>', 10;
 cmp_ok $more, '>=', $refused - 2, 'with all that were refused since then';
-is lines(qr/redis answered "OOM /, $node), 2;
+cmp_ok lines(qr/redis answered "OOM /, $node), '<', 6, 'few lines for many';
 
 
 

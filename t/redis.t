@@ -69,7 +69,8 @@ is wsctl('check'), '', 'all invariants hold';
 my $w = '/api/v2/workspaces/' . v('dev.id');
 my $s = sse_open("$w/watch", { as => 'alice' });
 
-ok $s->wait_event(2, sub { $_->{event} eq 'data' }), 'watching';
+is $s->status, 200;
+ok $s->wait_event(10, sub { $_->{event} eq 'data' }), 'watching';
 
 my $b = start_node(name => 'b');
 
@@ -77,8 +78,8 @@ redis_cmd(qw(CLIENT KILL TYPE pubsub));
 is http($b, PATCH => $w, { as => 'alice', body => { name => 'dev-3' } })
    ->status, 204;
 
-ok $s->wait_event(3, sub { $_->{event} eq 'data'
-                           && $_->{json}{name} eq 'dev-3' }), 'it came';
+ok $s->wait_event(10, sub { $_->{event} eq 'data'
+                            && $_->{json}{name} eq 'dev-3' }), 'it came';
 
 
 
@@ -183,7 +184,7 @@ $proxy->cut('HSET[\s\S]*unanswered');
 
 my $r = $rename->('unanswered');
 
-ok $proxy->was_cut, 'the answer was lost';
+ok wait_for(sub { $proxy->was_cut }, 5), 'the answer was lost';
 is $r->status, 503;
 ok $r->header('Retry-After');
 is $r->json->{detail}, 'The change may be in effect.';
@@ -269,7 +270,7 @@ ok wait_for(sub {
     now_ms() - $start > 3000;
 }, 10);
 
-cmp_ok $n, '>=', 20, 'there are requests meanwhile';
+cmp_ok $n, '>=', 5, 'there are requests meanwhile';
 
 redis_start();
 ok wait_for(sub { $status->() == 200 }, 5);
