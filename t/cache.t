@@ -584,3 +584,44 @@ like $out, qr/has two zones, "a" and "b"/;
               . 'location /c { workspace_api; workspace_cache off; }');
 
 is $status, 0, 'one zone in several places' or diag $out;
+
+
+
+=== TEST 23: one zone for two deployments, one of them a copy of the other
+--- scenario
+for my $key (@{ redis_cmd('KEYS', 'ws:*') }) {
+    redis_cmd('COPY', $key, $key =~ s/^ws:/copy:/r);
+}
+
+my $redis = 'unix:' . redis()->unix;
+my $node = start_node(workers => 1, config => <<"EOC");
+workspace_cache zone=both:1m;
+add_header X-Cache \$workspace_cache_status always;
+location /api/ {
+    workspace_api;
+    workspace_redis $redis;
+}
+location /copy/ {
+    workspace_api;
+    workspace_prefix /copy/v2;
+    workspace_redis $redis prefix=copy:;
+}
+EOC
+my $read = sub {
+    my $r = http($node, GET => path() =~ s{^/api}{$_[0]}r,
+                 { as => 'alice', validate => 0 });
+
+    return join ' ', $r->json->{name}, $r->header('X-Cache');
+};
+my $name = get($node)->json->{name};
+
+for my $at ('/api', '/copy') {
+    ok +(wait_for { $read->($at) eq "$name HIT" } 10), "cached, $at";
+}
+
+is http($node, PATCH => path() =~ s{^/api}{/copy}r,
+        { as => 'alice', body => { name => 'copied' }, validate => 0 })
+   ->status, 204;
+
+ok +(wait_for { $read->('/copy') eq 'copied HIT' } 10), 'another one there';
+is $read->('/api'), "$name HIT", 'and not here';

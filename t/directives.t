@@ -2,6 +2,7 @@
 
 use lib 't/lib';
 use WorkspaceTest;
+use WorkspaceTest::Life;
 
 
 # an organization with one user, where these options of wsctl say
@@ -247,4 +248,60 @@ for my $case (
     my ($url, $status) = @$case;
 
     is_deeply known($url, 'alice'), [ $status ], $url;
+}
+
+
+
+=== TEST 11: the prefix of a server that has nothing else
+--- scenario
+my $node = start_node(name => 'root', config => <<'EOC');
+location / {
+    workspace_api;
+    workspace_prefix /;
+}
+EOC
+
+for my $case (['/workspaces', 200], ['/api/v2/workspaces', 404]) {
+    is http($node, GET => $case->[0], { as => 'alice', validate => 0 })->status,
+       $case->[1], $case->[0];
+}
+
+
+
+=== TEST 12: how many connections to Redis there are, whatever many locations
+--- scenario
+redis_cmd('ACL', 'SETUSER', 'counted', qw(on nopass ~* &* +@all));
+
+my $redis = 'redis://counted:x@127.0.0.1:' . v('redis.port');
+my $count = sub {
+    my @all = redis_cmd(qw(CLIENT LIST)) =~ / user=counted /g;
+    return scalar @all;
+};
+
+create() for 1 .. 70;
+
+for my $case (['', 3], ['workspace_wait 1 1s;', 4]) {
+    my ($more, $wanted) = @$case;
+    my $conf = "workspace_api; workspace_redis $redis; $more";
+    my $node = start_node(name => 'counted', workers => 1, config => <<"EOC");
+location /api/ { $conf }
+location /too/ { $conf workspace_prefix /too/v2; }
+EOC
+
+    my $id = http($node, GET => '/api/v2/workspaces', { as => 'alice' })
+             ->json->{workspaces}[0]{id};
+
+    for my $at ('/api/v2', '/too/v2') {
+        my %o = (as => 'alice', validate => 0);
+        my $s = sse_open($node, "$at/workspaces/$id/watch", \%o);
+
+        ok $s->wait_event(10, sub { $_->{event} eq 'data' }), "watching, $at";
+        is http($node, GET => "$at/workspaces", \%o)->status, 200, 'a listing';
+        http($node, PUT => "$at/workspaces/$id/ttl",
+             { %o, body => { ttl_ms => 60_000 } });
+    }
+
+    is $count->(), $wanted, "and not one more: $more";
+    ok $node->quit;
+    ok +(wait_for { $count->() == 0 } 10), 'none is left';
 }
