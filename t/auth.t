@@ -232,12 +232,18 @@ is http(GET => '/api/v2/users/me/workspace/dev', { as => 'alice' })->status,
 is http(GET => '/api/v2/workspaces')->status, 401;
 is http(GET => '/api/v2/none')->status, 404;
 
+my $made = http(POST => '/api/v2/organizations/' . v('acme.id')
+                        . '/members/me/workspaces',
+                { as => 'alice', body => { name => 'variables',
+                                           template_id => v('docker.id') } })
+           ->json->{id};
 my $text = wait_for { my $t = do { local (@ARGV, $/) = $log; <> };
-                      $t =~ tr/\n// >= 4 ? $t : undef } 2;
+                      $t =~ tr/\n// >= 5 ? $t : undef } 5;
 my $u = v('alice.id');
 
 like $text, qr/^read alice $u $id \d+\.\d{6}$/m;
 like $text, qr/^by_name alice $u $id \d+\.\d{6}$/m;
+like $text, qr/^create alice $u $made \d+\.\d{6}$/m;
 like $text, qr/^list - - - -$/m;
 like $text, qr/^- - - - -$/m;
 

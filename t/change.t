@@ -315,16 +315,28 @@ is http(POST => "$path/builds",
         { as => 'admin', body => { transition => 'delete',
                                    orphan => \1 } })->status, 201;
 
-is http(PATCH => $path, { as => 'alice', body => { name => 'three' } })
-   ->status, 405, 'rename';
-is http(PUT => "$path/ttl", { as => 'alice', body => { ttl_ms => 60000 } })
-   ->status, 404, 'ttl';
-is http(PUT => "$path/autostart",
-        { as => 'alice', body => { schedule => '0 9 * * *' } })->status, 404,
-   'autostart';
-is http(PUT => "$path/extend",
-        { as => 'alice', body => { deadline => '2099-01-01T00:00:00Z' } })
-   ->status, 409, 'extend';
+my $coder = start_node(name => 'coder',
+                       location => 'workspace_dialect coder;');
+
+for my $case ([node(), 'published', 404], [$coder, 'coder', 410]) {
+    my ($node, $dialect, $gone) = @$case;
+    my %as = (as => 'alice');
+
+    is http($node, GET => $path, \%as)->status, $gone, "$dialect: read";
+    is http($node, GET => "$path/watch", \%as)->status, $gone,
+       "$dialect: watch";
+    is http($node, PATCH => $path, { %as, body => { name => 'three' } })
+       ->status, 405, "$dialect: rename";
+    is http($node, PUT => "$path/ttl", { %as, body => { ttl_ms => 60000 } })
+       ->status, $gone, "$dialect: ttl";
+    is http($node, PUT => "$path/autostart",
+            { %as, body => { schedule => '0 9 * * *' } })->status, $gone,
+       "$dialect: autostart";
+    is http($node, PUT => "$path/extend",
+            { %as, body => { deadline => '2099-01-01T00:00:00Z' } })
+       ->status, 409, "$dialect: extend";
+}
+
 is wsctl('check'), '', 'all invariants hold';
 
 
