@@ -198,15 +198,16 @@ my $query = "?a=%22b&coder_session_token=$token&b=2";
 is http($node, GET => '/failed/workspaces/' . v('dev.id') . $query)->status,
    200, 'the token still counts when another server has failed';
 
-for my $at ('/api/v2/none', '/denied/x', '/favicon.ico') {
+for my $at ('/api/v2/none', '/denied/x', '/denied/a=b;c', '/failed/a=b',
+            '/favicon.ico') {
     http($node, GET => $at . $query, { validate => 0 });
     http($node, GET => $at, { validate => 0, headers => {
-        Referer => "http://localhost/api/v2/workspaces$query",
+        Referer => "http://localhost/api/v2/a=b$query",
     } });
 }
 
 ok wait_for { local (@ARGV, $/) = "$node->{dir}/logs/full.log";
-              <> =~ tr/\n// >= 7 } 5;
+              <> =~ tr/\n// >= 11 } 5;
 
 $logs = join '', map { local (@ARGV, $/) = $_; <> }
         grep { -f } glob "$node->{dir}/logs/*";

@@ -236,6 +236,15 @@ location / {
         proxy_pass http://127.0.0.1:$port;
     }
 }
+location /verified/ {
+    auth_request /verify;
+    proxy_pass http://127.0.0.1:$port;
+}
+location = /verify {
+    internal;
+    rewrite ^ /api/v2/workspaces break;
+    workspace_api;
+}
 EOC
 my $w = '/api/v2/workspaces/' . v('dev.id');
 
@@ -245,6 +254,12 @@ is http($node, DELETE => $w, { as => 'alice', validate => 0 })->status, 418;
 is http($node, GET => "$w?coder_session_token=whole",
         { validate => 0, headers => { 'X-Legacy' => 1 } })
    ->body, 'coder_session_token=whole', 'a token is passed on';
+
+is http($node, GET => '/verified/?coder_session_token=whole',
+        { as => 'alice', validate => 0 })
+   ->body, 'coder_session_token=whole', 'even after a subrequest of ours';
+is http($node, GET => '/verified/', { validate => 0 })->status, 401,
+   'that decides';
 
 
 

@@ -12,7 +12,6 @@
 #define WS_NUMBER_MAX  9007199254740991     /* 2^53 - 1 */
 
 
-static ngx_uint_t ws_query_name_eq(u_char *p, u_char *last, const char *name);
 static u_char *ws_query_byte(u_char *p, u_char *last, u_char *c);
 static ngx_int_t ws_query_hex(u_char c);
 static ngx_int_t ws_query_text_valid(ngx_str_t *text);
@@ -178,7 +177,7 @@ ws_digits_parse(ngx_str_t *text, int64_t max, int64_t *out)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ws_query_name_eq(u_char *p, u_char *last, const char *name)
 {
     u_char  c;

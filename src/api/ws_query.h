@@ -38,6 +38,12 @@ ngx_int_t ws_query_arg(ngx_pool_t *pool, ngx_str_t *args, const char *name,
 ngx_int_t ws_query_unescape(ngx_pool_t *pool, ngx_str_t *in, ngx_str_t *out);
 
 /*
+ * Whether what is from p to last, decoded as above, is the name.  Allocates
+ * nothing.
+ */
+ngx_uint_t ws_query_name_eq(u_char *p, u_char *last, const char *name);
+
+/*
  * Contract: Booleans in a query.  "1 t T TRUE true True" sets 1,
  * "0 f F FALSE false False" sets 0, NGX_OK; anything else, the empty string
  * included, is NGX_DECLINED and leaves *out alone.

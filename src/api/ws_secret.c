@@ -19,8 +19,7 @@ static ngx_int_t ws_secret_cookie(ngx_http_request_t *r, ngx_str_t *token);
 static ngx_int_t ws_secret_copy(ngx_http_request_t *r, ngx_str_t *token);
 static u_char *ws_secret_log(ngx_http_request_t *r, ngx_http_request_t *sr,
     u_char *buf, size_t len);
-static void ws_secret_overwrite(ngx_pool_t *pool, u_char *p, u_char *end);
-static ngx_uint_t ws_secret_is_name(ngx_pool_t *pool, u_char *p, u_char *end);
+static void ws_secret_overwrite(u_char *p, u_char *end);
 
 
 static ngx_http_log_handler_pt  ws_secret_next_log;
@@ -112,8 +111,7 @@ ws_secret_hide(ngx_http_request_t *r)
     ngx_str_t    *lines[4];
 
     if (r->args.len) {
-        ws_secret_overwrite(r->pool, r->args.data,
-                            r->args.data + r->args.len);
+        ws_secret_overwrite(r->args.data, r->args.data + r->args.len);
     }
 
     ngx_str_null(&raw);
@@ -148,7 +146,7 @@ ws_secret_hide(ngx_http_request_t *r)
         p = memchr(lines[i]->data, '?', lines[i]->len);
 
         if (p) {
-            ws_secret_overwrite(r->pool, p + 1, end);
+            ws_secret_overwrite(p + 1, end);
         }
     }
 }
@@ -179,7 +177,7 @@ ws_secret_log(ngx_http_request_t *r, ngx_http_request_t *sr, u_char *buf,
 
     last = ws_secret_next_log(r, sr, buf, len);
 
-    ws_secret_overwrite(r->pool, buf, last);
+    ws_secret_overwrite(buf, last);
 
     return last;
 }
@@ -188,7 +186,7 @@ ws_secret_log(ngx_http_request_t *r, ngx_http_request_t *sr, u_char *buf,
 /* a query string, or a text with URLs in it, each in quotes or alone */
 
 static void
-ws_secret_overwrite(ngx_pool_t *pool, u_char *p, u_char *end)
+ws_secret_overwrite(u_char *p, u_char *end)
 {
     u_char  *name, *eq, *next;
 
@@ -200,39 +198,12 @@ ws_secret_overwrite(ngx_pool_t *pool, u_char *p, u_char *end)
             }
         }
 
-        eq = ngx_strlchr(p, next, '=');
-        if (eq == NULL) {
-            continue;
-        }
+        name = ngx_strlchr(p, next, '?');
+        name = name ? name + 1 : p;
+        eq = ngx_strlchr(name, next, '=');
 
-        for (name = eq; name > p && name[-1] != '?'; name--) {
-            /* void */
-        }
-
-        if (ws_secret_is_name(pool, name, eq)) {
+        if (eq && ws_query_name_eq(name, eq, WS_SECRET_NAME)) {
             ngx_memset(eq + 1, 'x', next - eq - 1);
         }
     }
-}
-
-
-static ngx_uint_t
-ws_secret_is_name(ngx_pool_t *pool, u_char *p, u_char *end)
-{
-    ngx_str_t  in, out;
-
-    in.data = p;
-    in.len = end - p;
-
-    /* each character may be written as %XX */
-
-    if (in.len < sizeof(WS_SECRET_NAME) - 1
-        || in.len > 3 * (sizeof(WS_SECRET_NAME) - 1)
-        || ws_query_unescape(pool, &in, &out) != NGX_OK)
-    {
-        return 0;
-    }
-
-    return out.len == sizeof(WS_SECRET_NAME) - 1
-           && ngx_strncmp(out.data, WS_SECRET_NAME, out.len) == 0;
 }

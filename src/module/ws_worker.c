@@ -167,9 +167,7 @@ ws_worker_phases(ngx_conf_t *cf)
 static ngx_int_t
 ws_worker_post_read(ngx_http_request_t *r)
 {
-    if (r->args.len || r->headers_in.referer) {
-        ws_secret_hide_errors(r);
-    }
+    ws_secret_hide_errors(r);
 
     return NGX_DECLINED;
 }
@@ -229,7 +227,11 @@ ws_worker_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ws_secret_hide(r);
+    /* a subrequest's strings are those of its parent, which may go on */
+
+    if (r == r->main) {
+        ws_secret_hide(r);
+    }
 
     /* ends with ngx_http_finalize_request(), now or later */
 

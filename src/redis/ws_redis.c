@@ -31,6 +31,7 @@ static ngx_int_t ws_redis_asking(ws_redis_t *redis);
 static ws_redis_cmd_t *ws_redis_expecting(ws_redis_t *redis);
 static ngx_int_t ws_redis_reply(void *data, ws_reply_t *reply);
 static ngx_uint_t ws_redis_moved(ws_redis_t *redis);
+static ngx_uint_t ws_redis_idle(void *data);
 static void ws_redis_closed(void *data, ngx_uint_t lost);
 
 
@@ -38,7 +39,8 @@ static ws_redis_conn_ops_t  ws_redis_ops = {
     ws_redis_fill,
     ws_redis_reply,
     ws_redis_closed,
-    NULL
+    NULL,
+    ws_redis_idle
 };
 
 
@@ -93,9 +95,9 @@ ws_redis_create_one(ngx_pool_t *pool, ws_redis_conf_t *conf, ngx_log_t *log)
 
 
 void
-ws_redis_follow(ws_redis_t *redis, ws_redis_t *leader)
+ws_redis_follow(ws_redis_t *redis, ws_redis_t *leader, ngx_uint_t writes)
 {
-    ws_redis_conn_follow(&redis->conn, &leader->conn);
+    ws_redis_conn_follow(&redis->conn, &leader->conn, writes);
 }
 
 
@@ -265,15 +267,24 @@ ws_redis_answer(ws_redis_cmd_t *cmd, ws_reply_t *reply)
 }
 
 
-/* the connection is to be left, and no reply is waited for */
+/* the connection is to be left, and may be */
 
 static ngx_uint_t
 ws_redis_moved(ws_redis_t *redis)
 {
+    return redis->conn.moved && ws_redis_idle(redis);
+}
+
+
+static ngx_uint_t
+ws_redis_idle(void *data)
+{
+    ws_redis_t *redis = data;
+
     ngx_queue_t     *q;
     ws_redis_cmd_t  *cmd;
 
-    if (!redis->conn.moved || !ngx_queue_empty(&redis->flight)) {
+    if (!ngx_queue_empty(&redis->flight)) {
         return 0;
     }
 

@@ -185,9 +185,9 @@ ngx_uint_t ws_redis_cmd_sent(ws_redis_cmd_t *cmd);
 /*
  * Redis is to be with the same server as its leader, ws_redis_conn_follow();
  * when it is made anew therefore, commands under way are as after a lost
- * connection: reads are sent once more.
+ * connection: reads are sent once more.  writes = 1: it may be refused a write.
  */
-void ws_redis_follow(ws_redis_t *redis, ws_redis_t *leader);
+void ws_redis_follow(ws_redis_t *redis, ws_redis_t *leader, ngx_uint_t writes);
 
 /*
  * For exit_process: no answer for what is pending, then the socket is closed.

@@ -27,6 +27,9 @@
 #define WS_REDIS_CONN_LASTING      1000     /* ms */
 #define WS_REDIS_CONN_QUIET        10       /* s between log lines */
 
+/* how often a follower fails where its leader is well */
+#define WS_REDIS_CONN_ALONE        3
+
 
 static void ws_redis_conn_wake_handler(ngx_event_t *ev);
 static void ws_redis_conn_next(ws_redis_conn_t *conn);
@@ -37,6 +40,7 @@ static void ws_redis_conn_close(ws_redis_conn_t *conn);
 static void ws_redis_conn_place(ws_redis_conn_t *conn);
 static void ws_redis_conn_lead(ws_redis_conn_t *conn,
     ws_redis_conn_t *follower, ngx_uint_t moved);
+static void ws_redis_conn_tell(ws_redis_conn_t *leader);
 static ngx_uint_t ws_redis_conn_lasting(ws_redis_conn_t *conn);
 static void ws_redis_conn_hush(ws_redis_conn_t *conn);
 static u_char *ws_redis_conn_log(ngx_log_t *log, u_char *buf, size_t len);
@@ -93,7 +97,11 @@ ws_redis_conn_wake_handler(ngx_event_t *ev)
 
     if (conn->state == WS_REDIS_OPEN && conn->told) {
         conn->moved = 1;
-        ws_redis_conn_fail(conn, 0);
+
+        if (conn->ops->idle(conn->data)) {
+            ws_redis_conn_fail(conn, 0);
+        }
+
         return;
     }
 
@@ -142,6 +150,10 @@ ws_redis_conn_connect(ws_redis_conn_t *conn)
     {
         conn->address = leader->address;
         conn->tries = 1;
+
+        if (conn->conf->naddrs > 1 && conn->failures > WS_REDIS_CONN_ALONE) {
+            ws_redis_conn_tell(leader);
+        }
     }
 
     ws_redis_conn_next(conn);
@@ -382,7 +394,7 @@ ws_redis_conn_lead(ws_redis_conn_t *conn, ws_redis_conn_t *follower,
 
     if (follower->state != WS_REDIS_OPEN) {
 
-        if (one && follower->address != conn->address) {
+        if (one && (moved || follower->address != conn->address)) {
             follower->next = conn->address;
             follower->tries = 1;
 
@@ -398,7 +410,9 @@ ws_redis_conn_lead(ws_redis_conn_t *conn, ws_redis_conn_t *follower,
             return;
         }
 
-        if (!follower->always
+        /* it would find out by itself, but for who only reads */
+
+        if (follower->writes
             && (ngx_msec_int_t) (follower->opened - conn->ended) > 0)
         {
             return;
@@ -416,8 +430,10 @@ ws_redis_conn_lead(ws_redis_conn_t *conn, ws_redis_conn_t *follower,
 
 
 void
-ws_redis_conn_follow(ws_redis_conn_t *conn, ws_redis_conn_t *leader)
+ws_redis_conn_follow(ws_redis_conn_t *conn, ws_redis_conn_t *leader,
+    ngx_uint_t writes)
 {
+    conn->writes = writes;
     conn->leader = leader;
     conn->sibling = leader->followers;
     leader->followers = conn;
@@ -443,6 +459,7 @@ ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame)
 
         if (ws_redis_conn_lasting(conn)) {
             conn->failures = 0;
+            conn->hops = 0;
             conn->spared = 1;
         }
 
@@ -586,28 +603,36 @@ ws_redis_conn_refused(ws_redis_conn_t *conn, ws_reply_t *reply)
         conn->unlogged[error]++;
     }
 
-    if (!ws_redis_error_moved(error)) {
+    if (!ws_redis_error_moved(error) || conn->moved) {
         return;
     }
 
     /* a new one is given up once for each of the other addresses */
 
-    if (ws_redis_conn_lasting(conn)) {
-        conn->hops = 0;
-
-    } else if (++conn->hops >= conn->conf->naddrs) {
+    if (!ws_redis_conn_lasting(conn)
+        && ++conn->hops >= conn->conf->naddrs)
+    {
         return;
     }
 
     conn->moved = 1;
 
-    /* the same holds for its leader, which is not to be ended from here */
-
-    if (conn->leader && conn->leader->state == WS_REDIS_OPEN
-        && ws_redis_conn_lasting(conn->leader))
+    if (error != WS_REDIS_ERROR_NOAUTH && conn->leader
+        && conn->leader->place == conn->place)
     {
-        conn->leader->told = 1;
-        ws_redis_conn_wake(conn->leader);
+        ws_redis_conn_tell(conn->leader);
+    }
+}
+
+
+/* what has been found out about its server; it may be in the midst of it */
+
+static void
+ws_redis_conn_tell(ws_redis_conn_t *leader)
+{
+    if (leader->state == WS_REDIS_OPEN && ws_redis_conn_lasting(leader)) {
+        leader->told = 1;
+        ws_redis_conn_wake(leader);
     }
 }
 

@@ -47,6 +47,9 @@ typedef struct {
 
     /* graceful quit has begun, at most once; NULL: does not matter */
     void                      (*quit)(void *data);
+
+    /* 1: no reply is waited for; of leaders only, ws_redis_conn_follow() */
+    ngx_uint_t                (*idle)(void *data);
 } ws_redis_conn_ops_t;
 
 
@@ -137,8 +140,7 @@ struct ws_redis_conn_s {
     unsigned                    moved:1;    /* it serves elsewhere */
     unsigned                    told:1;     /* that, by a follower */
     unsigned                    went:1;     /* was ended because of it */
-    unsigned                    always:1;   /* made anew even if it is where
-                                               its leader comes to */
+    unsigned                    writes:1;   /* a follower that would notice */
     unsigned                    asking:1;   /* the other side is Sentinel */
     unsigned                    cancelable:1;   /* timers hold no worker */
     unsigned                    quit:1;
@@ -204,10 +206,13 @@ void ws_redis_conn_refused(ws_redis_conn_t *conn, ws_reply_t *reply);
  * Which of several addresses is the primary's, and that behind one address
  * another server serves now, is noticed by whoever is refused a write.  From
  * now on conn is where its leader is, and made anew when that comes to be
- * open to another server, unless conn was made since the leader left the old
- * one.  Of one configuration both; once.
+ * open to another server; with writes = 1 unless it was made since the leader
+ * left the old one.  It tells the leader when it is refused itself, or when
+ * there are other addresses and it cannot connect.  Of one configuration both;
+ * once.
  */
-void ws_redis_conn_follow(ws_redis_conn_t *conn, ws_redis_conn_t *leader);
+void ws_redis_conn_follow(ws_redis_conn_t *conn, ws_redis_conn_t *leader,
+    ngx_uint_t writes);
 
 /*
  * Tells the owner about a graceful quit unless that was done.

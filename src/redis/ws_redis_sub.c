@@ -46,7 +46,8 @@ static ws_redis_conn_ops_t  ws_redis_sub_ops = {
     ws_redis_sub_fill,
     ws_redis_sub_reply,
     ws_redis_sub_closed,
-    ws_redis_sub_quit
+    ws_redis_sub_quit,
+    NULL
 };
 
 
@@ -529,9 +530,7 @@ ws_redis_sub_reset(ws_redis_sub_t *sub, ngx_queue_t *losing)
 void
 ws_redis_sub_follow(ws_redis_sub_t *sub, ws_redis_t *redis)
 {
-    sub->conn.always = 1;
-
-    ws_redis_conn_follow(&sub->conn, &redis->conn);
+    ws_redis_conn_follow(&sub->conn, &redis->conn, 0);
 }
 
 

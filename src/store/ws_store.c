@@ -48,10 +48,10 @@ ws_store_create(ngx_pool_t *pool, ws_store_conf_t *conf, ngx_log_t *log)
     }
 
     if (store->commit != store->redis) {
-        ws_redis_follow(store->commit, store->redis);
+        ws_redis_follow(store->commit, store->redis, 1);
     }
 
-    ws_redis_follow(store->bulk, store->redis);
+    ws_redis_follow(store->bulk, store->redis, 0);
     ws_redis_sub_follow(store->sub, store->redis);
 
     if (conf->zone) {
