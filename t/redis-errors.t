@@ -311,6 +311,22 @@ ok $_->quit for $node, $late;
 redis_cmd(qw(REPLICAOF NO ONE));
 becomes '200 204', 'a primary again';
 
+# one that serves whom it has, and nobody else
+
+$node = $start->('third');
+
+is http($node, GET => $path, { as => 'alice' })->status, 200;
+
+redis_cmd(qw(CONFIG SET maxclients 1));
+
+ok +(wait_for {
+    http($node, GET => '/api/v2/workspaces?limit=0', { as => 'alice' })->status
+        == 200;
+} 20), 'who cannot connect takes all to the other one';
+
+redis_cmd(qw(CONFIG SET maxclients 10000));
+ok $node->quit;
+
 
 
 === TEST 9: READONLY, the address leads to another server: all goes along

@@ -185,7 +185,8 @@ ngx_uint_t ws_redis_cmd_sent(ws_redis_cmd_t *cmd);
 /*
  * Redis is to be with the same server as its leader, ws_redis_conn_follow();
  * when it is made anew therefore, commands under way are as after a lost
- * connection: reads are sent once more.  writes = 1: it may be refused a write.
+ * connection: reads are sent once more.  writes = 1: it is refused writes by a
+ * replica.
  */
 void ws_redis_follow(ws_redis_t *redis, ws_redis_t *leader, ngx_uint_t writes);
 
