@@ -27,21 +27,12 @@
 #define WS_REDIS_CONN_LASTING      1000     /* ms */
 #define WS_REDIS_CONN_QUIET        10       /* s between log lines */
 
-/* how often a follower fails where its leader is well */
-#define WS_REDIS_CONN_ALONE        3
-
 
 static void ws_redis_conn_wake_handler(ngx_event_t *ev);
 static void ws_redis_conn_next(ws_redis_conn_t *conn);
 static void ws_redis_conn_try(ws_redis_conn_t *conn);
 static ngx_int_t ws_redis_conn_socket(ws_redis_conn_t *conn);
-static ngx_addr_t *ws_redis_conn_addr(ws_redis_conn_t *conn);
 static void ws_redis_conn_close(ws_redis_conn_t *conn);
-static void ws_redis_conn_place(ws_redis_conn_t *conn);
-static void ws_redis_conn_lead(ws_redis_conn_t *conn,
-    ws_redis_conn_t *follower, ngx_uint_t moved);
-static void ws_redis_conn_tell(ws_redis_conn_t *leader);
-static ngx_uint_t ws_redis_conn_lasting(ws_redis_conn_t *conn);
 static void ws_redis_conn_hush(ws_redis_conn_t *conn);
 static u_char *ws_redis_conn_log(ngx_log_t *log, u_char *buf, size_t len);
 
@@ -134,8 +125,6 @@ ws_redis_conn_delay(ws_redis_conn_t *conn)
 void
 ws_redis_conn_connect(ws_redis_conn_t *conn)
 {
-    ws_redis_conn_t  *leader;
-
     if (ngx_exiting) {
         ws_redis_conn_quit(conn);
     }
@@ -143,19 +132,8 @@ ws_redis_conn_connect(ws_redis_conn_t *conn)
     ws_redis_conn_hush(conn);
 
     conn->tries = conn->conf->naddrs;
-    leader = conn->leader;
 
-    if (leader && leader->state == WS_REDIS_OPEN
-        && conn->conf->kind == WS_REDIS_ONE)
-    {
-        conn->address = leader->address;
-        conn->tries = 1;
-
-        if (conn->conf->naddrs > 1 && conn->failures > WS_REDIS_CONN_ALONE) {
-            ws_redis_conn_tell(leader);
-        }
-    }
-
+    ws_redis_follow_connect(conn);
     ws_redis_conn_next(conn);
 }
 
@@ -300,7 +278,7 @@ ws_redis_conn_connected(ws_redis_conn_t *conn)
 }
 
 
-static ngx_addr_t *
+ngx_addr_t *
 ws_redis_conn_addr(ws_redis_conn_t *conn)
 {
     return (conn->conf->kind == WS_REDIS_SENTINEL && !conn->asking)
@@ -351,92 +329,7 @@ ws_redis_conn_open(ws_redis_conn_t *conn)
         ngx_del_timer(conn->connection->write);
     }
 
-    ws_redis_conn_place(conn);
-}
-
-
-static void
-ws_redis_conn_place(ws_redis_conn_t *conn)
-{
-    uint64_t          place;
-    ngx_addr_t       *addr;
-    ngx_uint_t        moved;
-    ws_redis_conn_t  *follower;
-
-    addr = ws_redis_conn_addr(conn);
-
-    place = (uint64_t) ngx_crc32_long((u_char *) addr->sockaddr,
-                                      addr->socklen) << 32
-            | ngx_murmur_hash2((u_char *) addr->sockaddr, addr->socklen);
-
-    moved = conn->went || (conn->place && conn->place != place);
-
-    conn->place = place;
-    conn->went = 0;
-
-    for (follower = conn->followers; follower; follower = follower->sibling) {
-        ws_redis_conn_lead(conn, follower, moved);
-    }
-}
-
-
-static void
-ws_redis_conn_lead(ws_redis_conn_t *conn, ws_redis_conn_t *follower,
-    ngx_uint_t moved)
-{
-    ngx_uint_t  one;
-
-    one = (conn->conf->kind == WS_REDIS_ONE);
-
-    if (follower->state == WS_REDIS_CLOSED) {
-        return;
-    }
-
-    if (follower->state != WS_REDIS_OPEN) {
-
-        if (one && (moved || follower->address != conn->address)) {
-            follower->next = conn->address;
-            follower->tries = 1;
-
-            ws_redis_conn_fail(follower, 0);
-        }
-
-        return;
-    }
-
-    if (follower->place == conn->place) {
-
-        if (!moved) {
-            return;
-        }
-
-        /* it would find out by itself, but for who only reads */
-
-        if (follower->writes
-            && (ngx_msec_int_t) (follower->opened - conn->ended) > 0)
-        {
-            return;
-        }
-    }
-
-    if (one) {
-        follower->next = conn->address;
-    }
-
-    follower->moved = 1;
-
-    ws_redis_conn_fail(follower, 0);
-}
-
-
-void
-ws_redis_conn_follow(ws_redis_conn_t *conn, ws_redis_conn_t *leader,
-    ngx_uint_t writes)
-{
-    conn->writes = writes;
-    conn->leader = leader;
-    conn->sibling = leader->followers;
-    leader->followers = conn;
+    ws_redis_follow_open(conn);
 }
 
 
@@ -617,27 +510,11 @@ ws_redis_conn_refused(ws_redis_conn_t *conn, ws_reply_t *reply)
 
     conn->moved = 1;
 
-    if (error != WS_REDIS_ERROR_NOAUTH && conn->leader
-        && conn->leader->place == conn->place)
-    {
-        ws_redis_conn_tell(conn->leader);
-    }
+    ws_redis_follow_moved(conn, error);
 }
 
 
-/* what has been found out about its server; it may be in the midst of it */
-
-static void
-ws_redis_conn_tell(ws_redis_conn_t *leader)
-{
-    if (leader->state == WS_REDIS_OPEN && ws_redis_conn_lasting(leader)) {
-        leader->told = 1;
-        ws_redis_conn_wake(leader);
-    }
-}
-
-
-static ngx_uint_t
+ngx_uint_t
 ws_redis_conn_lasting(ws_redis_conn_t *conn)
 {
     return ngx_current_msec - conn->opened >= WS_REDIS_CONN_LASTING;

@@ -227,8 +227,24 @@ void ws_redis_conn_shut(ws_redis_conn_t *conn);
 
 /*
  * The rest is between ws_redis_conn.c and the files of its steps:
- * ws_redis_sentinel.c, ws_redis_tls.c, ws_redis_setup.c and ws_redis_io.c.
+ * ws_redis_sentinel.c, ws_redis_tls.c, ws_redis_setup.c, ws_redis_follow.c and
+ * ws_redis_io.c.
  */
+
+/* it is going to connect: where its leader is, if that is open */
+void ws_redis_follow_connect(ws_redis_conn_t *conn);
+
+/* it is open: takes note of where, and sees to those who follow it */
+void ws_redis_follow_open(ws_redis_conn_t *conn);
+
+/* it has been told to look elsewhere by an error, and tells its leader */
+void ws_redis_follow_moved(ws_redis_conn_t *conn, ws_redis_error_e error);
+
+/* the address that it is connected to */
+ngx_addr_t *ws_redis_conn_addr(ws_redis_conn_t *conn);
+
+/* 1: open for so long that it may be given up without making a loop */
+ngx_uint_t ws_redis_conn_lasting(ws_redis_conn_t *conn);
 
 /*
  * Makes conn->setup and conn->question from conf; NGX_OK or NGX_ERROR (out of
