@@ -389,7 +389,7 @@ is agent_of($w)->{status}, 'connected', 'it is a heartbeat, too';
 # as if the build were an hour old: the deadline is now
 
 my $deadline = show($w)->{latest_build}{deadline};
-(my $earlier = $deadline) =~ s/T(\d\d)/sprintf 'T%02d', ($1 + 23) % 24/e;
+my $earlier = rfc3339(ms($deadline) - 3600_000);
 my $d = redis_cmd('HGET', key('w', $w->{id}), 'd');
 $d =~ s/"deadline":"\Q$deadline\E"/"deadline":"$earlier"/;
 redis_cmd('HSET', key('w', $w->{id}), 'd', $d);
