@@ -47,6 +47,28 @@ sub is_done_once {
 }
 
 
+# a way to Redis on which it is so many seconds behind, and refuses claims
+
+sub without_claims {
+    my ($behind) = @_;
+
+    return WorkspaceTest::Proxy->new(to => redis()->port, rewrite => sub {
+        my (@words) = @_;
+
+        return @words if $words[0] !~ /^EVAL/i;
+
+        $words[1] = '0' x 40 if $words[0] eq 'EVALSHA';
+        $words[1] = "return redis.error_reply('ERR no claims')"
+            if $words[1] =~ /BYSCORE/ && $words[1] =~ /'TIME'/;
+        $words[1] =~ s/redis\.call\('TIME'\)/{redis.call('TIME')[1] - $behind,
+                                              redis.call('TIME')[2]}/;
+
+        return @words;
+    });
+}
+
+
+
 run_tests();
 
 __DATA__
@@ -489,25 +511,9 @@ for my $worker ($node->workers) {
 # Redis is ten minutes behind; no worker claims what is due, which tells the
 # time as well
 
-my $port = free_port();
-
-my $proxy = WorkspaceTest::Proxy->new(to => redis()->port, port => $port,
-                                      rewrite => sub {
-    my (@words) = @_;
-
-    return @words if $words[0] !~ /^EVAL/i;
-
-    $words[1] = '0' x 40 if $words[0] eq 'EVALSHA';
-    $words[1] = "return redis.error_reply('ERR no claims')"
-        if $words[1] =~ /BYSCORE/ && $words[1] =~ /'TIME'/;
-    $words[1] =~ s/redis\.call\('TIME'\)/{redis.call('TIME')[1] - 600,
-                                          redis.call('TIME')[2]}/;
-
-    return @words;
-});
-
+my $proxy = without_claims(600);
 my $node = start_node(name => 'ahead', workers => 1, http_config =>
-    "workspace_redis redis://127.0.0.1:$port;");
+    'workspace_redis ' . $proxy->url . ';');
 
 v('short.token', wsctl(qw(token create alice --lifetime 1s)));
 
@@ -542,34 +548,17 @@ ok $s->wait_event(20, sub { $_->{event} eq 'ping' && ++$pings == 2 }),
 
 # no worker claims what is due, which tells the time as well
 
-my $port = free_port();
+my $proxy = without_claims(0);
+my $step = temp_dir() . '/step';
 
-my $proxy = WorkspaceTest::Proxy->new(to => redis()->port, port => $port,
-                                      rewrite => sub {
-    my (@words) = @_;
-
-    return @words if $words[0] !~ /^EVAL/i;
-
-    $words[1] = '0' x 40 if $words[0] eq 'EVALSHA';
-    $words[1] = "return redis.error_reply('ERR no claims')"
-        if $words[1] =~ /BYSCORE/ && $words[1] =~ /'TIME'/;
-
-    return @words;
-});
-
-my $lib = WorkspaceTest::temp_dir() . '/step_clock.so';
-my $step = WorkspaceTest::temp_dir() . '/step';
-my $cc = $ENV{CC} || 'cc';
-
-is system("$cc -shared -fPIC -o $lib " . v('top') . '/t/lib/step_clock.c -ldl'),
-   0, 'a clock to set';
+ok my $clock = preload('step_clock'), 'a clock to set';
 
 my $node = do {
     local $ENV{STEP_CLOCK} = $step;
-    local $ENV{LD_PRELOAD} = join ' ', grep { $_ } $lib, $ENV{LD_PRELOAD};
+    local $ENV{LD_PRELOAD} = $clock;
 
     start_node(name => 'steps', workers => 1, http_config =>
-               "workspace_redis redis://127.0.0.1:$port;");
+               'workspace_redis ' . $proxy->url . ';');
 };
 
 my $job;

@@ -75,6 +75,31 @@ sub connections {
 }
 
 
+# a listing that is too long for the connection of short commands, by its
+# length and the name of one in it
+
+sub listed {
+    my ($node) = @_;
+
+    my $list = http($node, GET => '/api/v2/workspaces?limit=0',
+                    { as => 'alice' })->json->{workspaces};
+
+    return join ' ', @$list > 100 ? 'long:' : 'short:',
+                     map { $_->{id} eq v('dev.id') ? $_->{name} : () } @$list;
+}
+
+
+# a replica has what its primary has
+
+sub follows {
+    my ($redis) = @_;
+
+    return wait_for {
+        $redis->cmd(qw(INFO replication)) =~ /^master_link_status:up/m;
+    } 20;
+}
+
+
 run_tests();
 
 __DATA__
@@ -226,11 +251,7 @@ cmp_ok lines(qr/redis answered "READONLY .*it is a replica/), '>=', 1;
 === TEST 8: READONLY, the host has another address: what only reads goes along
 --- timeout: 60
 --- scenario
-my $lib = WorkspaceTest::temp_dir() . '/two_hosts.so';
-my $cc = $ENV{CC} || 'cc';
-
-is system("$cc -shared -fPIC -o $lib " . v('top') . '/t/lib/two_hosts.c -ldl'),
-   0, 'a name with two addresses';
+ok my $hosts = preload('two_hosts'), 'a name with two addresses';
 
 my $port = v('redis.port');
 my $other = WorkspaceTest::Redis->new(
@@ -238,16 +259,13 @@ my $other = WorkspaceTest::Redis->new(
     port => $port,
     args => ['--bind', '127.0.0.2', '--repl-diskless-sync-delay', 0],
 );
-my $follows = sub { $_[0] =~ /^master_link_status:up/m };
-
 $other->cmd('REPLICAOF', '127.0.0.1', $port);
 create() for 1 .. 100;
 
-ok +(wait_for { $follows->($other->cmd(qw(INFO replication))) } 20),
-   'it has the data';
+ok follows($other), 'it has the data';
 
 my $start = sub {
-    local $ENV{LD_PRELOAD} = join ' ', grep { $_ } $lib, $ENV{LD_PRELOAD};
+    local $ENV{LD_PRELOAD} = $hosts;
 
     my ($name) = @_;
 
@@ -267,17 +285,9 @@ my $rename = sub {
 };
 my $stream = sse_open($node, "$path/watch", { as => 'alice' });
 
-my $listed = sub {
-    my $list = http($_[0] // $node, GET => '/api/v2/workspaces?limit=0',
-                    { as => 'alice' })->json->{workspaces};
-
-    return join ' ', @$list > 100 ? 'long:' : 'short:',
-                     map { $_->{id} eq v('dev.id') ? $_->{name} : () } @$list;
-};
-
 ok $stream->wait_event(10, sub { $_->{event} eq 'data' }), 'watching';
 is $rename->('one'), 204;
-is $listed->(), 'long: one', 'a listing, by another connection than short ones';
+is listed($node), 'long: one', 'a listing, by another connection than short ones';
 
 # what is a replica now gets nothing
 
@@ -295,15 +305,15 @@ is $rename->('three'), 204;
 ok $stream->wait_event(10, sub { $_->{event} eq 'data'
                                  && $_->{json}{name} eq 'three' }),
    'and what is changed there is told';
-is $listed->(), 'long: three', 'and listed';
+is listed($node), 'long: three', 'and listed';
 
 # the first address is that of a replica, which is not up to date
 
 my $late = $start->('late');
 
-is $listed->($late), 'long: three', 'who begins begins with the primary';
+is listed($late), 'long: three', 'who begins begins with the primary';
 is $rename->('four', $late), 204;
-is $listed->($late), 'long: four';
+is listed($late), 'long: four';
 ok +(wait_for { redis_cmd(qw(CLIENT LIST)) !~ / user=late / } 10),
    'and nothing of it stays with the replica';
 
@@ -354,25 +364,16 @@ my $rename = sub {
 my $name = sub {
     http($via, GET => $path, { as => 'alice' })->json->{name};
 };
-my $listed = sub {
-    my $list = http($via, GET => '/api/v2/workspaces?limit=0',
-                    { as => 'alice' })->json->{workspaces};
-
-    return join ' ', @$list > 100 ? 'long:' : 'short:',
-                     map { $_->{id} eq v('dev.id') ? $_->{name} : () } @$list;
-};
 
 $other->cmd('REPLICAOF', '127.0.0.1', v('redis.port'));
-ok +(wait_for {
-    $other->cmd(qw(INFO replication)) =~ /^master_link_status:up/m;
-} 20), 'it has the data';
+ok follows($other), 'it has the data';
 
 my $was = $name->();
 my $stream = sse_open($via, "$path/watch", { as => 'alice' });
 
 ok $stream->wait_event(10, sub { $_->{event} eq 'data' }), 'watching';
 is $name->(), $was, 'cached';
-is $listed->(), "long: $was";
+is listed($via), "long: $was";
 
 $other->cmd(qw(REPLICAOF NO ONE));
 $proxy->to($other->port);
@@ -384,7 +385,7 @@ is $rename->('gone'), 204;
 ok $stream->wait_event(10, sub { $_->{event} eq 'data'
                                  && $_->{json}{name} eq 'gone' }),
    'told';
-is $listed->(), 'long: gone', 'listed';
+is listed($via), 'long: gone', 'listed';
 is $rename->('cached'), 204;
 ok +(wait_for { $name->() eq 'cached' } 5), 'and no cache hides it';
 

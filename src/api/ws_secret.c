@@ -17,6 +17,7 @@
 
 static ngx_int_t ws_secret_cookie(ngx_http_request_t *r, ngx_str_t *token);
 static ngx_int_t ws_secret_copy(ngx_http_request_t *r, ngx_str_t *token);
+static void ws_secret_hide_url(ngx_str_t *text);
 static u_char *ws_secret_log(ngx_http_request_t *r, ngx_http_request_t *sr,
     u_char *buf, size_t len);
 static void ws_secret_overwrite(u_char *p, u_char *end);
@@ -105,16 +106,19 @@ ws_secret_copy(ngx_http_request_t *r, ngx_str_t *token)
 void
 ws_secret_hide(ngx_http_request_t *r)
 {
-    u_char       *p, *end;
-    ngx_str_t     raw;
-    ngx_uint_t    i;
-    ngx_str_t    *lines[4];
+    u_char     *p;
+    ngx_str_t   raw;
 
     if (r->args.len) {
         ws_secret_overwrite(r->args.data, r->args.data + r->args.len);
     }
 
-    ngx_str_null(&raw);
+    ws_secret_hide_url(&r->unparsed_uri);
+    ws_secret_hide_url(&r->request_line);
+
+    if (r->headers_in.referer) {
+        ws_secret_hide_url(&r->headers_in.referer->value);
+    }
 
     if (r->request_line.data == NULL && r->request_start && r->header_in) {
 
@@ -129,25 +133,28 @@ ws_secret_hide(ngx_http_request_t *r)
         }
 
         raw.len = p - raw.data;
+
+        ws_secret_hide_url(&raw);
+    }
+}
+
+
+/* of a URL, or of a line with one */
+
+static void
+ws_secret_hide_url(ngx_str_t *text)
+{
+    u_char  *p, *end;
+
+    if (text->len == 0) {
+        return;
     }
 
-    lines[0] = &r->unparsed_uri;
-    lines[1] = &r->request_line;
-    lines[2] = &raw;
-    lines[3] = r->headers_in.referer ? &r->headers_in.referer->value : &raw;
+    end = text->data + text->len;
+    p = ngx_strlchr(text->data, end, '?');
 
-    for (i = 0; i < 4; i++) {
-
-        if (lines[i]->len == 0) {
-            continue;
-        }
-
-        end = lines[i]->data + lines[i]->len;
-        p = memchr(lines[i]->data, '?', lines[i]->len);
-
-        if (p) {
-            ws_secret_overwrite(p + 1, end);
-        }
+    if (p) {
+        ws_secret_overwrite(p + 1, end);
     }
 }
 

@@ -362,9 +362,8 @@ ws_conf_redis_parameter(ngx_conf_t *cf, ws_store_conf_t *store,
 
     /* what is misspelled may be the password */
 
-    for (v.len = 0; v.len < value->len && value->data[v.len] != '='; v.len++) {
-        /* void */
-    }
+    v.data = ngx_strlchr(value->data, value->data + value->len, '=');
+    v.len = v.data ? v.data - value->data : 0;
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown parameter \"%*s\" in \"workspace_redis\": "
@@ -373,7 +372,7 @@ ws_conf_redis_parameter(ngx_conf_t *cf, ws_store_conf_t *store,
                        "connect_timeout=, send_timeout=, read_timeout=, "
                        "ssl_ca=, ssl_certificate=, ssl_certificate_key=, "
                        "ssl_name= or ssl_verify=",
-                       (v.len < value->len) ? v.len : 0, value->data);
+                       v.len, value->data);
 
     return NGX_CONF_ERROR;
 }

@@ -364,7 +364,6 @@ ws_redis_conn_fail(ws_redis_conn_t *conn, ngx_uint_t blame)
         /* it was not the connection that failed */
 
         conn->place = 0;
-        conn->went = 1;
         lost = 1;
     }
 

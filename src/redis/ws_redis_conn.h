@@ -130,7 +130,8 @@ struct ws_redis_conn_s {
     ngx_uint_t                  failures;   /* attempts in a row */
     ngx_msec_t                  retry;      /* not to be tried before */
     ngx_msec_t                  opened;
-    ngx_msec_t                  ended;      /* the last one that was open */
+    ngx_msec_t                  ended;      /* the last one that was open; 0:
+                                               none */
 
     unsigned                    proven:1;   /* Redis answered */
     unsigned                    spared:1;   /* one loss without back-off */
@@ -139,7 +140,6 @@ struct ws_redis_conn_s {
     unsigned                    quiet:1;    /* failures are not logged */
     unsigned                    moved:1;    /* it serves elsewhere */
     unsigned                    told:1;     /* that, by a follower */
-    unsigned                    went:1;     /* was ended because of it */
     unsigned                    writes:1;   /* a follower that would notice */
     unsigned                    asking:1;   /* the other side is Sentinel */
     unsigned                    cancelable:1;   /* timers hold no worker */
@@ -147,7 +147,8 @@ struct ws_redis_conn_s {
     unsigned                    shut:1;
 
     uint64_t                    place;      /* a hash of the address that it
-                                               was open to last; 0: none */
+                                               was open to last; 0: none, or
+                                               it has moved from there */
     ws_redis_conn_t            *leader;
     ws_redis_conn_t            *followers;
     ws_redis_conn_t            *sibling;    /* the next one of its leader's */

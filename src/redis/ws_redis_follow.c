@@ -68,10 +68,8 @@ ws_redis_follow_open(ws_redis_conn_t *conn)
                                       addr->socklen) << 32
             | ngx_murmur_hash2((u_char *) addr->sockaddr, addr->socklen);
 
-    moved = conn->went || (conn->place && conn->place != place);
-
+    moved = (conn->ended && conn->place != place);
     conn->place = place;
-    conn->went = 0;
 
     for (follower = conn->followers; follower; follower = follower->sibling) {
         ws_redis_follow_lead(conn, follower, moved);

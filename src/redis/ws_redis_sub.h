@@ -126,8 +126,8 @@ void ws_redis_sub_close(ws_redis_sub_t *sub);
 
 /*
  * What is missed is read again through "redis", which after a failover may
- * have been with the old server for longer: whenever it is found at another
- * address, or, without sharded channels, a node of a cluster has taken over,
+ * have been with the old server for longer: whenever it is with another one,
+ * or, without sharded channels, a node of a cluster has taken over,
  * sub is made anew, and so everything is read again.
  */
 void ws_redis_sub_follow(ws_redis_sub_t *sub, ws_redis_t *redis);

@@ -66,7 +66,7 @@ our @EXPORT = qw(
     wsctl wsctl_run
     shards tag key shard_key shard_keys members
     use_redis redis redis_cmd redis_start redis_kill9 redis_stop redis_cont
-    node start_node nginx_test
+    node start_node preload nginx_test
     http http_all sse_open
 );
 
@@ -460,6 +460,23 @@ sub node_args {
         %$args,
         default_config($args),
     );
+}
+
+
+# Builds t/lib/NAME.c; returns what LD_PRELOAD has to be for nginx to use it
+
+sub preload {
+    my ($name) = @_;
+
+    my $lib = temp_dir() . "/$name.so";
+    my $cc = $ENV{CC} || 'cc';
+
+    my $source = v('top') . "/t/lib/$name.c";
+
+    system("$cc -shared -fPIC -o $lib $source -ldl") == 0
+        or die "$name.c does not compile";
+
+    return join ' ', grep { $_ } $lib, $ENV{LD_PRELOAD};
 }
 
 
